@@ -1,0 +1,125 @@
+"""DataSet: the fields that data offer, the arrays behind them, and where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mulligan.errors import DataError
+from mulligan.fields import Fields, Label
+
+Skipped = dict[str, str]
+"""{"file": name, "reason": why it is not used}"""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Data in memory, one row a sample.
+
+    arrays: "real" is uint8 (N, C, H, W), or float32 (N, dims) in data units; "label" is int64 (N,)
+    where there are labels.
+    manifest: plain JSON with "name", "count", "bytes" and "sha256" of the arrays, "files",
+    "skipped" (a list of {"file", "reason"}) and "source".
+    notes: sentences for the user.
+    """
+
+    name: str
+    fields: Fields
+    arrays: dict[str, Tensor]
+    manifest: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.arrays["real"])
+
+
+def content_sha256(arrays: dict[str, Tensor]) -> str:
+    """The hexadecimal sha256 of the arrays' names, types, shapes and bytes, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name].contiguous()
+        digest.update(f"{name} {array.dtype} {tuple(array.shape)}\n".encode())
+        digest.update(array.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def build(
+    name: str,
+    fields: Fields,
+    arrays: dict[str, Tensor],
+    *,
+    source: str,
+    files: Sequence[dict[str, Any]] = (),
+    skipped: Sequence[Skipped] = (),
+    notes: Sequence[str] = (),
+) -> DataSet:
+    """A data set with its manifest.
+
+    source: where the data come from, a sentence or a path. files: {"file", "bytes"} for each one
+    that was read.
+    """
+    counts = {key: len(array) for key, array in arrays.items()}
+    assert set(arrays) == set(fields), (set(arrays), set(fields))
+    assert len(set(counts.values())) == 1, counts
+    manifest = {
+        "name": name,
+        **_measures(arrays),
+        "files": list(files),
+        "skipped": list(skipped),
+        "source": source,
+    }
+    return DataSet(name, fields, arrays, manifest, tuple(notes))
+
+
+def select_label(data: DataSet, wanted: str | int) -> DataSet:
+    """The rows of one class; the label field keeps all its names.
+
+    wanted: a class name, or the position of a class. Raises DataError for data without labels, for
+    an unknown class, and for a class without rows.
+    """
+    field = data.fields.get("label")
+    if not isinstance(field, Label):
+        raise DataError(
+            f"{data.name} has no labels, so there is no class {wanted!r} to select",
+            "leave out --only-label, or put each class in a sub-folder of its own",
+        )
+    index = _class_index(str(wanted), field.names)
+    if index is None:
+        raise DataError(
+            f"{data.name} has no class {wanted!r}; its classes are {_listing(field.names)}",
+            "give one of these names, or its position counted from 0",
+        )
+    rows = (data.arrays["label"] == index).nonzero()[:, 0]
+    if not len(rows):
+        raise DataError(f"{data.name} has no rows of class {field.names[index]!r}")
+    arrays = {key: array[rows] for key, array in data.arrays.items()}
+    manifest = {**data.manifest, **_measures(arrays), "only_label": field.names[index]}
+    return replace(data, arrays=arrays, manifest=manifest)
+
+
+def _class_index(wanted: str, names: tuple[str, ...]) -> int | None:
+    if wanted in names:
+        return names.index(wanted)
+    if wanted.isascii() and wanted.isdigit() and int(wanted) < len(names):
+        return int(wanted)
+    return None
+
+
+def _listing(names: tuple[str, ...], most: int = 40) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
+
+
+def _measures(arrays: dict[str, Tensor]) -> dict[str, Any]:
+    size = sum(array.numel() * array.element_size() for array in arrays.values())
+    return {"count": len(arrays["real"]), "bytes": size, "sha256": content_sha256(arrays)}
+
+
+def labels(values: Sequence[int]) -> Tensor:
+    """int64 (N,) from class positions."""
+    return torch.tensor(values, dtype=torch.int64)

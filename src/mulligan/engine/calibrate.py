@@ -1,0 +1,46 @@
+"""How many images fit into a time: measured once, before a run, and then written down.
+
+The clock is read here and never again to steer a run, so that a resume repeats it exactly.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import replace
+
+from mulligan.engine.job import Job
+from mulligan.engine.layers import Value
+from mulligan.engine.parallel import World
+from mulligan.engine.plan import Plan
+from mulligan.engine.rounds import play_round
+
+WARM_UP = 0.5  # seconds: the first rounds allocate memory and choose kernels
+MEASURE = 2.0  # seconds
+LEAST_ROUNDS = 5
+OVERHEAD = 0.08  # share of the time that ticks take: previews, checkpoints, reports
+
+
+def images_in(plan: Plan, seconds: float) -> int:
+    """Images that training by this plan sees in `seconds`, a whole number of batches, at least one.
+
+    Rounds of a scratch copy are timed; the run itself starts from the beginning.
+    """
+    settled = {"tick": Value(1, "default", ""), "images": Value(10**12, "default", "")}
+    job = Job(replace(plan, values={**plan.values, **settled}), World())
+    _rounds_for(job, WARM_UP)
+    pace = statistics.median(_rounds_for(job, MEASURE))
+    rounds = int(seconds * (1 - OVERHEAD) / pace)
+    return int(max(1, rounds) * job.batch)
+
+
+def _rounds_for(job: Job, seconds: float) -> list[float]:
+    """Seconds of each round, for about so long."""
+    taken: list[float] = []
+    while len(taken) < LEAST_ROUNDS or sum(taken) < seconds:
+        start = time.perf_counter()
+        play_round(job)
+        job.tally.means()  # waits for the device
+        job.tally.clear()
+        taken.append(time.perf_counter() - start)
+    return taken

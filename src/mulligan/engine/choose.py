@@ -1,0 +1,145 @@
+"""The options that are computed: each rule gives a value and the reason that is printed with it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+
+from mulligan.data.dataset import DataSet
+from mulligan.data.order import MOST_HELD_OUT
+from mulligan.engine.layers import Layer, Layers, Problems, Value
+from mulligan.engine.options import AUTO, OPTIONS, images, number
+from mulligan.fields import Image
+
+Values = dict[str, Value]
+
+BATCH = 64
+IMAGES = 400_000
+HELD_OUT = 0.05
+TICKS = 40
+SAVE_EVERY = 4
+
+
+def resolve_options(layers: Layers, data: DataSet) -> Values:
+    """All options of a run on these data; `tick` may be left for `settle_tick`.
+
+    Where a time is still to be turned into images, the value of `images` is None. Problems go
+    to `layers.problems`.
+    """
+    values = {option.name: layers.option(option.name) for option in OPTIONS}
+    _shape(values, data)
+    _device(values, layers.problems)
+    _precision(values, layers.problems)
+    if values["held_out"].value == AUTO:
+        reason = f"5 % of the data, at most {MOST_HELD_OUT:,}"
+        values["held_out"] = Value(HELD_OUT, "default", reason)
+    rows = training_rows(data, values["held_out"].value)
+    _batch(values, layers, rows)
+    values["images"] = _images(values, layers, rows)
+    if values["save_every"].value == AUTO:
+        values["save_every"] = Value(SAVE_EVERY, "default", "a checkpoint every 4 ticks")
+    return values
+
+
+def training_rows(data: DataSet, held_out: float) -> int:
+    """How many rows of the data are trained on (copies of a held-out picture still counted)."""
+    return len(data) - max(0, min(int(held_out * len(data)), MOST_HELD_OUT, len(data) - 1))
+
+
+def settle_tick(values: Values) -> None:
+    """Compute `tick` from the number of images, if it is still "auto"."""
+    if values["tick"].value == AUTO:
+        rounds = math.ceil(values["images"].value / values["batch"].value)
+        reason = f"{rounds:,} rounds / {TICKS} ticks"
+        values["tick"] = Value(max(1, math.ceil(rounds / TICKS)), "default", reason)
+
+
+def _shape(values: Values, data: DataSet) -> None:
+    real = data.fields["real"]
+    for name in ("size", "channels"):
+        old = values[name]
+        if not isinstance(real, Image):
+            values[name] = Value(None, "default", f"the data are {real}")
+            continue
+        found = f"{real.height}x{real.width}" if name == "size" else real.channels
+        values[name] = replace(old, value=found)
+        if old.value == AUTO:
+            values[name] = Value(found, old.origin, "as the data are")
+
+
+def _device(values: Values, problems: Problems) -> None:
+    asked = values["device"].value
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked == AUTO:
+        mps = torch.backends.mps.is_available()
+        reason = "a CUDA GPU is there" if count else "no CUDA GPU is there"
+        if mps and not count:
+            reason += "; mps only on request: exact resume is checked on cpu and cuda alone"
+        values["device"] = Value("cuda" if count else "cpu", "default", reason)
+    elif asked.startswith("cuda") and int(asked.partition(":")[2] or 0) >= count:
+        problems.add(f"--device {asked}: this machine has {count} usable CUDA GPUs", "--device cpu")
+    elif asked == "mps" and not torch.backends.mps.is_available():
+        problems.add("--device mps: this machine has no usable Metal GPU", "use --device cpu")
+
+
+def _precision(values: Values, problems: Problems) -> None:
+    device, asked = values["device"].value, values["precision"].value
+    if asked == AUTO:
+        mixed = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        choice = "bfloat16" if mixed else "float32"
+        values["precision"] = Value(choice, "default", f"{choice} on {device.partition(':')[0]}")
+    elif asked == "float64" and device == "mps":
+        problems.add("--precision float64: Metal GPUs have no float64", "use --device cpu")
+
+
+def _batch(values: Values, layers: Layers, rows: int) -> None:
+    batch, layer = values["batch"], layers.find("batch")
+    if batch.value == AUTO:
+        batch = Value(BATCH, "default", "the default")
+    if batch.value > rows and layer is not None and layer.origin in ("flag", "config"):
+        layers.problems.add(
+            f"{layer.say('batch', batch.value)} is more than the {rows:,} training rows of the data"
+        )
+    elif batch.value > rows:
+        reason = f"all training rows of the data, fewer than {batch.value}"
+        batch = replace(batch, value=rows, reason=reason)
+    values["batch"] = batch
+    pieces, layer = values["pieces"].value, layers.find("pieces")
+    if pieces > batch.value and layer is not None:
+        layers.problems.add(
+            f"{layer.say('pieces', pieces)} is more than the batch of {batch.value}"
+        )
+
+
+def _images(values: Values, layers: Layers, rows: int) -> Value:
+    """The images of the strongest layer that says how long: in images, time, rounds or epochs.
+
+    The value is None where a time must still be turned into images.
+    """
+    for layer in reversed(layers.stack):
+        timed = bool(layer.values.get("time"))
+        counted = str(layer.values.get("images", AUTO)).lower() != AUTO
+        if timed and counted and not layer.from_run:
+            layers.problems.add(
+                f"{layer.say('images', layer.values['images'])} and "
+                f"{layer.say('time', layer.values['time'])} both say how long",
+                "give one of the two",
+            )
+        if timed and not counted:
+            return Value(None, layer.origin, layer.reason)
+        for unit in ("images", "rounds", "epochs"):
+            if unit in layer.values and (unit != "images" or counted):
+                if not timed:  # in a run's own file the time tells where its images came from
+                    values["time"] = Value("", "default", "the number of images is given")
+                step = {"images": 1, "rounds": values["batch"].value, "epochs": rows}[unit]
+                return values["images"] if step == 1 else _product(layer, unit, step)
+    return Value(IMAGES, "default", "the default; --images or --time change it")
+
+
+def _product(layer: Layer, unit: str, step: int) -> Value:
+    count = number(layer.values[unit])
+    words = {"rounds": "a batch of", "epochs": "training rows:"}[unit]
+    reason = f"{layer.reason}: {count:,g} {unit} x {words} {step:,}"
+    return Value(images(count * step), layer.origin, reason)

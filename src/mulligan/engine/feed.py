@@ -1,0 +1,96 @@
+"""Batches: rows in keyed order, uint8 to float in [-1, 1], with noise keyed for the global batch.
+
+No Python work an image: one gather, one conversion.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mulligan.data.dataset import DataSet
+from mulligan.data.order import Order, hold_out
+from mulligan.engine.parallel import World
+from mulligan.engine.randomness import key
+from mulligan.fields import Field, Image, Points
+from mulligan.recipe import Batch, Recipe
+
+
+def to_batch(values: Tensor, field: Field, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Rows of a data set as a recipe sees them.
+
+    Images: uint8 to [-1, 1], channels last in memory where that is a layout of its own. Points:
+    divided by their scale. Labels stay int64.
+    """
+    values = values.to(device, non_blocking=True)
+    if isinstance(field, Image):
+        images = values.to(dtype).div_(127.5).sub_(1)
+        layout = torch.channels_last if field.channels > 1 else torch.contiguous_format
+        return images.contiguous(memory_format=layout)
+    if isinstance(field, Points):
+        return values.to(dtype).div_(field.scale)
+    return values
+
+
+def from_batch(values: Tensor, field: Field) -> Tensor:
+    """Samples of a recipe in data units, on the CPU: uint8 images or float32 points."""
+    if isinstance(field, Image):
+        return values.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+    assert isinstance(field, Points)
+    return (values.float() * field.scale).cpu()
+
+
+class Feed:
+    """The source of a run's batches, and of the fixed rows that previews look at."""
+
+    def __init__(
+        self, data: DataSet, recipe: Recipe, share_held_out: float, device: str, dtype: torch.dtype
+    ) -> None:
+        self.data = data
+        self.recipe = recipe
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.training, self.held_out = hold_out(data.arrays["real"], share_held_out)
+        self._orders: dict[tuple[int, int], Order] = {}
+        self._draw = torch.Generator()
+
+    def rows(self, seed: int, attempt: int, drawn: int, count: int) -> Tensor:
+        """(count,) int64: the data set's rows at these positions of the run."""
+        order = self._orders.get((seed, attempt))
+        if order is None:
+            order = Order(len(self.training), lambda epoch: key(seed, attempt, "order", epoch))
+            self._orders = {(seed, attempt): order}
+        return self.training[order.rows(drawn, count)]
+
+    def fields(self, rows: Tensor, names: list[str]) -> Batch:
+        """The named fields of these rows, as a recipe sees them."""
+        arrays, fields = self.data.arrays, self.data.fields
+        return {
+            name: to_batch(
+                arrays[name].index_select(0, rows), fields[name], self.device, self.dtype
+            )
+            for name in names
+        }
+
+    def noise(self, count: int, key_value: int) -> Tensor:
+        """(count, ...) noise of the recipe from a key, the same on every device."""
+        noise = self.recipe.noise(count, self._draw.manual_seed(key_value))
+        return noise.to(self.device, self.dtype, non_blocking=True)
+
+    def batch(self, rows: Tensor, noise_key: int, world: World) -> Batch:
+        """This rank's part of the global batch made of `rows`."""
+        mine = world.share(len(rows))
+        batch = self.fields(rows[mine], list(self.recipe.reads))
+        batch["noise"] = self.noise(len(rows), noise_key)[mine]
+        return batch
+
+    def fixed(self, count: int, noise_key: int) -> Batch:
+        """The preview's batch: fixed noise, and the first held-out rows with all their fields.
+
+        Without held-out rows the first training rows stand in. Fewer rows than `count` repeat.
+        """
+        source = self.held_out if len(self.held_out) else self.training
+        rows = source[torch.arange(count) % len(source)]
+        batch = self.fields(rows, list(self.data.fields))
+        batch["noise"] = self.noise(count, noise_key)
+        return batch

@@ -1,0 +1,223 @@
+"""The plan of a run: every value resolved, with its origin and reason, before anything is done.
+
+Defaults < preset < config file < flags. All problems of a request are raised at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mulligan import catalogue
+from mulligan.data.dataset import DataSet
+from mulligan.engine.choose import resolve_options, settle_tick
+from mulligan.engine.knobs import resolve_settings
+from mulligan.engine.layers import Layer, Layers, Problems, Value, config_layer, flags_layer
+from mulligan.engine.options import AUTO, BY_NAME, seconds
+from mulligan.errors import DataError, MulliganError
+from mulligan.fields import Points, misfits
+from mulligan.recipe import Preset, Recipe
+
+__all__ = ["Plan", "Value", "make_plan"]
+
+LENGTHS = ("rounds", "epochs")
+"""What a recipe and its presets may say besides options."""
+
+
+@dataclass
+class Plan:
+    """What a run will do. values: every option and every knob of the recipe by name."""
+
+    data: DataSet
+    recipe: type[Recipe]
+    recipe_name: str
+    recipe_file: dict[str, str] | None
+    settings: Recipe.Settings
+    values: dict[str, Value]
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of an option or a knob."""
+        return self.values[name].value
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """What config.toml holds: all but the options that are not part of the training itself."""
+        return {
+            name: {"value": entry.value, "origin": entry.origin, "reason": entry.reason}
+            for name, entry in self.values.items()
+            if name not in BY_NAME or BY_NAME[name].stored
+        }
+
+
+def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | None = None) -> Plan:
+    """The plan for these data and values, all checked against each other.
+
+    data: a folder, an archive or a name. given: options and knobs by name, as strings or Python
+    values. config: a TOML file of values, weaker than `given`.
+    Raises UsageError or DataError with every problem that was found. Where a time is given, a
+    short calibration runs.
+    """
+    problems = Problems()
+    layers = Layers([flags_layer(given)], problems)
+    path = config or layers.option("config").value
+    if path:
+        layers.stack.insert(0, config_layer(Path(path).expanduser(), problems))
+
+    # find recipe and data; a recipe that is named may preset what the data are opened with
+    named = layers.option("recipe").value != AUTO
+    opened = None if named else _open(str(data), layers)
+    choice = _choose_recipe(layers, opened)
+    recipe = _load(choice.value, problems) if choice else None
+    name = _short_name(choice)
+    settings, knobs = _settings(recipe, name, layers) if recipe else (None, {})
+    opened = _open(str(data), layers) if named else opened
+    if recipe is None or opened is None:
+        _check_alone(layers, choice, recipe)
+        problems.raise_any()
+    assert recipe is not None
+    assert opened is not None
+    assert choice is not None
+
+    # resolve the rest, and refuse what does not fit
+    values = {**resolve_options(layers, opened), "recipe": choice}
+    _check_fit(recipe, opened, problems)
+    problems.raise_any()
+    assert settings is not None
+    plan = Plan(opened, recipe, name, _file_facts(choice.value), settings, {**values, **knobs})
+    _try_to_build(plan)
+    if values["images"].value is None:
+        plan.values["images"] = _images_in_time(plan)
+    settle_tick(plan.values)
+    return plan
+
+
+def _open(data: str, layers: Layers) -> DataSet | None:
+    from mulligan.data.open import open_data
+
+    size, channels = layers.option("size").value, layers.option("channels").value
+    try:
+        return open_data(
+            data,
+            size=None if size == AUTO else size,
+            channels=None if channels == AUTO else channels,
+            only_label=layers.option("only_label").value or None,
+        )
+    except MulliganError as error:
+        layers.problems.take(error)
+        return None
+
+
+def _choose_recipe(layers: Layers, data: DataSet | None) -> Value | None:
+    asked = layers.option("recipe")
+    if asked.value != AUTO:
+        if not catalogue.is_path(asked.value):
+            return Value(asked.value.lower().replace("-", "_"), asked.origin, asked.reason)
+        return asked
+    if data is None:
+        return None
+    if isinstance(data.fields["real"], Points):
+        return Value("gan", "default", "the plain one, for points")
+    return Value("dcgan", "default", "convolutions, for images")
+
+
+def _short_name(choice: Value | None) -> str:
+    """The recipe's name, or the stem of a user's file."""
+    return Path(choice.value).stem if choice else ""
+
+
+def _load(recipe: str, problems: Problems) -> type[Recipe] | None:
+    try:
+        return catalogue.load_recipe(recipe)
+    except MulliganError as error:
+        problems.take(error)
+        return None
+
+
+def _settings(
+    recipe: type[Recipe], name: str, layers: Layers
+) -> tuple[Recipe.Settings | None, dict[str, Value]]:
+    """The recipe's settings, once its own layers lie below those of the user."""
+    asked = str(layers.option("preset").value)
+    preset = recipe.presets.get(asked, Preset(""))
+    if asked and asked not in recipe.presets:
+        close = catalogue.nearest(asked, recipe.presets)
+        known = ", ".join(recipe.presets) or "none"
+        layers.problems.add(
+            f"recipe {name} has no preset {asked!r}; it has {known}",
+            f"did you mean {close}?" if close else f"`mulligan recipes {name}` describes them",
+        )
+    own = {*BY_NAME, *LENGTHS}
+    for word in [*recipe.run, *preset.run]:
+        if word not in own:
+            layers.problems.add(f"recipe {name} presets the option {word!r}, which there is not")
+    for word in set(preset.settings) - set(recipe.Settings.model_fields):
+        layers.problems.add(f"preset {asked} of recipe {name} sets {word!r}, which is no knob")
+    layers.stack[:0] = [
+        Layer("default", f"recipe {name}", dict(recipe.run), f"the default of recipe {name}"),
+        Layer("preset", f"preset {asked}", {**preset.settings, **preset.run}, f"preset {asked}"),
+    ]
+    layers.check_names(recipe.Settings.model_fields, name)
+    return resolve_settings(recipe, layers)
+
+
+def _check_alone(layers: Layers, choice: Value | None, recipe: type[Recipe] | None) -> None:
+    """Check what can be checked when the data or the recipe are missing."""
+    for name in BY_NAME:
+        if name not in ("size", "channels", "only_label", "recipe", "config"):
+            layers.option(name)
+    if recipe is None and (choice is None or not catalogue.is_path(choice.value)):
+        every = [
+            knob.name for name in catalogue.recipe_names() for knob in catalogue.facts(name).knobs
+        ]
+        layers.check_names(every, "")
+
+
+def _check_fit(recipe: type[Recipe], data: DataSet, problems: Problems) -> None:
+    """Report fields that the recipe reads and the data do not offer."""
+    from mulligan.data.names import NAMES
+
+    lacking = misfits(recipe.reads, data.fields)
+    if not lacking:
+        return
+    reads_points = Points in recipe.reads["real"]
+    reads_images = any(kind is not Points for kind in recipe.reads["real"])
+    fitting = [
+        name for name in NAMES if (reads_points if name[:3] in ("1d:", "2d:") else reads_images)
+    ]
+    for line in lacking:
+        problems.take(DataError(f"{data.name}: {line}", f"these fit: {', '.join(fitting)}"))
+
+
+def _file_facts(recipe: str) -> dict[str, str] | None:
+    if not catalogue.is_path(recipe):
+        return None
+    path = catalogue.source_of(recipe).resolve()
+    return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _try_to_build(plan: Plan) -> None:
+    """Build the networks without memory, so that a size which does not fit is refused now."""
+    problems = Problems()
+    try:
+        with torch.device("meta"):
+            plan.recipe(plan.settings, plan.data.fields)
+    except MulliganError as error:
+        problems.take(error)
+    except ValueError as error:
+        problems.add(f"recipe {plan.recipe_name} does not fit these data: {error}")
+    except (RuntimeError, NotImplementedError):
+        pass  # an operation that has no shape-only form: the real building decides
+    problems.raise_any()
+
+
+def _images_in_time(plan: Plan) -> Value:
+    from mulligan.engine.calibrate import images_in
+
+    budget = seconds(plan["time"])
+    count = images_in(plan, budget)
+    reason = f"{budget:g} s at {count / budget:,.0f} images/s, measured by a short calibration"
+    return Value(count, plan.values["time"].origin, reason)

@@ -1,0 +1,131 @@
+"""Previews: what the twin makes of fixed noise and fixed rows, drawn into the run folder.
+
+Looking changes nothing: modes, random states and buffers are as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from PIL.Image import Image as Picture
+
+from mulligan import pictures, plot_codes, plots
+from mulligan.engine.feed import from_batch
+from mulligan.engine.job import Job
+from mulligan.engine.randomness import key, undisturbed
+from mulligan.fields import Field, Image, Label, Points
+from mulligan.recipe import Recipe
+from mulligan.run import Run
+
+GRID = 64  # images a grid
+CROWD = 2_000  # points a scatter, codes a latent space
+FINE = 64  # steps a side of a decision surface
+FILM_SECONDS = 8.0
+
+
+@contextmanager
+def watching(recipe: Recipe, key_value: int) -> Iterator[None]:
+    """Evaluation mode, no graph, a private random state; everything is put back afterwards."""
+    modes = [(module, module.training) for module in recipe.modules()]
+    recipe.eval()
+    try:
+        with torch.no_grad(), undisturbed(key_value):
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def draw(job: Job, run: Run) -> None:
+    """Write this tick's pictures to samples/, named by the images seen."""
+    field = job.plan.data.fields["real"]
+    twin = job.shown()
+    with watching(twin, key(job.seed, 0, "preview", 1)):
+        drawn = _image_pictures(job, twin) if isinstance(field, Image) else _plots(job, twin)
+    for suffix, picture in drawn.items():
+        name = f"{job.counters.seen:09d}{'-' if suffix else ''}{suffix}.png"
+        picture.save(run.samples / name)
+
+
+def draw_first_batch(job: Job, run: Run) -> None:
+    """Write first_batch.png: the first rows that training sees, as it sees them."""
+    rows = job.feed.rows(job.seed, 0, 0, min(job.batch, len(job.feed.training)))
+    field = job.plan.data.fields["real"]
+    real = from_batch(job.feed.fields(rows, ["real"])["real"], field).numpy()
+    picture = (
+        pictures.grid(real[:GRID])
+        if isinstance(field, Image)
+        else plots.draw_points(real, real[:0])
+    )
+    if picture is not None:
+        picture.save(run.first_batch)
+
+
+def draw_film(run: Run, field: Field) -> None:
+    """For points: write strip.png and animation.gif from the plots of all ticks."""
+    if not isinstance(field, Points):
+        return
+    frames = sorted(path for path in run.samples.glob("*.png") if "-" not in path.stem)
+    if frames:
+        pictures.strip(frames).save(run.path / "strip.png")
+        pictures.animate(frames, run.path / "animation.gif", FILM_SECONDS)
+
+
+def _image_pictures(job: Job, twin: Recipe) -> dict[str, Picture]:
+    field = job.plan.data.fields["real"]
+    shown = twin.show(job.feed.fixed(GRID, key(job.seed, 0, "preview")))
+    images = {
+        name: from_batch(values, field).numpy() for name, values in shown.items() if name != "codes"
+    }
+    drawn = {"": pictures.grid(images["generated"])}
+    others = {name: values for name, values in images.items() if name != "generated"}
+    if others:
+        drawn["-".join(others)] = pictures.beside(others)
+    if "codes" in shown:
+        drawn["codes"] = _codes(job, twin)
+    return drawn
+
+
+def _codes(job: Job, twin: Recipe) -> Picture:
+    batch = job.feed.fixed(CROWD, key(job.seed, 0, "preview"))
+    label = job.plan.data.fields.get("label")
+    return plot_codes.latent_space(
+        twin.show(batch)["codes"].float().cpu().numpy(),
+        batch["label"].cpu().numpy() if "label" in batch else None,
+        list(label.names) if isinstance(label, Label) else None,
+        seen=job.counters.seen,
+        limit=twin.reach,
+    )
+
+
+def _plots(job: Job, twin: Recipe) -> dict[str, Picture]:
+    field = job.plan.data.fields["real"]
+    shown = twin.show(job.feed.fixed(CROWD, key(job.seed, 0, "preview")))
+    rows = job.feed.training[:CROWD]
+    real = from_batch(job.feed.fields(rows, ["real"])["real"], field).numpy()
+    fake = from_batch(shown["generated"], field).numpy()
+    surface = _judgement(job, twin, real)
+    drawn = {"codes": _codes(job, twin)} if "codes" in shown else {}
+    picture = plots.draw_points(
+        real, fake, surface, seen=job.counters.seen, undecided=twin.undecided
+    )
+    return drawn if picture is None else {"": picture, **drawn}
+
+
+def _judgement(job: Job, twin: Recipe, real: np.ndarray) -> tuple[np.ndarray, ...] | None:
+    """The first judge's scores over the picture: (xs, scores) or (xs, ys, scores)."""
+    axes = [torch.linspace(low, high, FINE) for low, high in plots.view(real)]
+    if len(axes) > 2:
+        return None
+    points = torch.cartesian_prod(*axes[::-1]).reshape(-1, len(axes)).flip(1)  # x runs fastest
+    field = job.plan.data.fields["real"]
+    assert isinstance(field, Points)
+    batch = job.feed.fixed(len(points), key(job.seed, 0, "preview"))
+    scores = twin.scores(points.to(job.device, job.feed.dtype) / field.scale, batch)
+    if not scores:
+        return None
+    first = next(iter(scores.values())).float().reshape(len(points), -1).mean(1).cpu()
+    return (*(axis.numpy() for axis in axes), first.reshape([FINE] * len(axes)).numpy())

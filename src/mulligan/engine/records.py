@@ -1,0 +1,195 @@
+"""What a run leaves behind: its folder at the start, a row a tick, checkpoints, its status."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mulligan.engine import checkpoint, preview
+from mulligan.engine.job import Job
+from mulligan.engine.parallel import World
+from mulligan.engine.plan import Plan
+from mulligan.errors import Diverged, StorageError
+from mulligan.recipe import Turn
+from mulligan.report import write_report
+from mulligan.run import Run
+from mulligan.screen import Screen
+
+RETRY_SAVE_AFTER = (1, 4)  # seconds; a disk that was full for a moment does not end a run
+EXACT = ("torch", "python", "device", "threads", "cpu_capability", "ranks")
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """In place of the writer's lock, for ranks that write nothing."""
+    yield
+
+
+def environment(device: str, ranks: int) -> dict[str, Any]:
+    """What an exact resume depends on, and what a reader of figures wants to know."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "ranks": ranks,
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Why a resume is not bit-exact, as "threads 2 -> 1"; empty if it is."""
+    return [f"{name} {before[name]} -> {now[name]}" for name in EXACT if before[name] != now[name]]
+
+
+def create(plan: Plan, world: World, command: str) -> Run:
+    """The new run's folder, with what was decided written down. Collective."""
+    path = None
+    if world.leads:
+        stem = f"{Path(plan.data.name).stem or plan.data.name}-{plan.recipe_name}"
+        stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.")
+        run = Run.create(Path(plan["runs_dir"]), plan["name"] or None, stem, force=plan["force"])
+        path = run.path
+        run.command.write_text(command + "\n")
+        run.write_config(plan.stored())
+        run.write_json("data.json", plan.data.manifest)
+        run.write_json("env.json", environment(plan["device"], world.size))
+        run.update(
+            status="created",
+            recipe=plan.recipe_name,
+            data=plan.data.name,
+            images=0,
+            total=plan["images"],
+        )
+    return Run(Path(world.tell(path)))
+
+
+def begin(job: Job, run: Run) -> None:
+    """The pictures before the first step: what training sees, and what noise looks like."""
+    preview.draw_first_batch(job, run)
+    preview.draw(job, run)
+
+
+def facts(job: Job, run: Run) -> dict[str, str]:
+    """What the screen says before the first row."""
+    data = job.plan.data
+    return {
+        "run": str(run.path),
+        "recipe": job.plan.recipe_name,
+        "data": f"{data.name}: {len(data):,} {data.fields['real']}",
+        "training": f"{job.total:,} images in batches of {job.batch}, {job.precision} on "
+        f"{job.device}, seed {job.seed}",
+    }
+
+
+def trace(
+    run: Run, turn: Turn, place: tuple[int, int, int], rows: Tensor, logged: dict[str, Tensor]
+) -> None:
+    """Append one update to trace.jsonl: which samples it saw and what came out, to the last bit."""
+    samples = blake2b(rows.numpy().tobytes(), digest_size=8).hexdigest()
+    values = {name: float(value).hex() for name, value in logged.items()}
+    run.trace_row(
+        {
+            "round": place[0] + 1,
+            "turn": place[1],
+            "repeat": place[2],
+            "player": turn.player,
+            "samples": samples,
+            "values": values,
+        }
+    )
+
+
+def tick(job: Job, run: Run, screen: Screen) -> None:
+    """Log the means since the last tick and draw the preview."""
+    at = job.counters
+    means = job.tally.means()
+    for name, value in means.items():
+        if not math.isfinite(value):  # only where the gate lies on the device, see Stepper
+            raise Diverged(
+                f"{name} is not finite by round {at.round}",
+                "lower the rate (--rate), or start again with another --seed",
+            )
+    seen, seconds = job.last_tick
+    rate = (at.seen - seen) / max(at.seconds - seconds, 1e-9)
+    row = {
+        "round": at.round,
+        "images": at.seen,
+        "seconds": round(at.seconds, 3),
+        **means,
+        "rate/images_per_second": round(rate, 1),
+    }
+    job.tally.clear()
+    job.last_tick = (at.seen, at.seconds)
+    if job.world.leads:
+        run.log(row)
+        screen.row(row)
+        preview.draw(job, run)
+
+
+def save(job: Job, run: Run, screen: Screen) -> None:
+    """Write a checkpoint of this round, unless there is one. Collective.
+
+    A failing disk is tried again with pauses, then StorageError; older checkpoints stay.
+    """
+    tensors = job.tensors()
+    if not job.world.leads or checkpoint.latest_round(run.checkpoints) == job.counters.round:
+        return
+    for pause in (*RETRY_SAVE_AFTER, None):
+        try:
+            checkpoint.save(run.checkpoints, job.counters.round, tensors, job.state())
+            break
+        except StorageError as error:
+            if pause is None:
+                raise
+            screen.event({"event": "save failed", "reason": error.message, "again_in": pause})
+            time.sleep(pause)
+    run.event("save", round=job.counters.round, images=job.counters.seen)
+    run.update(images=job.counters.seen, total=job.total)
+
+
+def report(job: Job, run: Run, screen: Screen) -> None:
+    """Rewrite the report. Whatever goes wrong with it is said, and never stops training."""
+    if not job.world.leads:
+        return
+    try:
+        write_report(run)
+    except Exception as error:
+        run.event("report failed", reason=repr(error))
+        screen.event({"event": "report failed", "reason": repr(error)})
+
+
+def close(job: Job, run: Run, screen: Screen, status: str, reason: str) -> None:
+    """Write the final status, the last report, and tell the user what to do next."""
+    at = job.counters
+    try:
+        run.event(status, round=at.round, images=at.seen, reason=reason)
+        run.update(status=status, reason=reason, images=at.seen, total=job.total)
+        if status == "done":
+            preview.draw_film(run, job.plan.data.fields["real"])
+        report(job, run, screen)
+    except OSError as error:
+        if status != "crashed":  # the first error is the one to report
+            raise StorageError(f"cannot write {run.path}: {error}") from error
+    screen.finish(
+        status,
+        [
+            f"run      {run.path}",
+            f"report   {run.report}",
+            f"sample   mulligan sample {run.path} --out grid.png"
+            if status == "done"
+            else f"go on    mulligan resume {run.path}",
+        ],
+    )

@@ -1,0 +1,129 @@
+"""Reopening a run: the plan it was trained by, from its newest checkpoint, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from mulligan.catalogue import load_recipe
+from mulligan.data.open import open_data
+from mulligan.engine import checkpoint, records
+from mulligan.engine.job import Job
+from mulligan.engine.options import images as count
+from mulligan.engine.parallel import World
+from mulligan.engine.plan import Plan, Value
+from mulligan.errors import DataError, UsageError
+from mulligan.fields import Image, fields_from_json
+from mulligan.recipe import Recipe
+from mulligan.run import Run
+from mulligan.screen import Screen
+
+MAY_CHANGE = ("images", "device")
+"""What a resume may be asked to change; config.toml then holds the newest word."""
+
+
+def trained_recipe(state: dict[str, Any]) -> type[Recipe]:
+    """The recipe class of a checkpoint.
+
+    A user's own file is run only from the absolute path it was trained from, and only unchanged.
+    """
+    name, file = state["recipe"]["name"], state["recipe"]["file"]
+    if file is None:
+        return load_recipe(name)
+    path = Path(file["path"])
+    if not path.is_absolute() or not path.is_file():
+        raise UsageError(f"the recipe file {path} of this run is gone", "put it back")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]:
+        raise UsageError(
+            f"the recipe file {path} has changed since this run was trained",
+            f"put the old version back, or start a new run: mulligan train DATA --recipe {path}",
+        )
+    return load_recipe(str(path))
+
+
+def reopen(run: Run, world: World, screen: Screen, images: str | None, device: str | None) -> Job:
+    """The job of a run at its newest valid checkpoint, ready to go on."""
+    if world.leads:
+        checkpoint.clean(run.checkpoints)
+        run.mend_logs()
+    found = checkpoint.load_newest(
+        run.checkpoints, lambda text: screen.event({"event": "warning", "text": text})
+    )
+    state = found.state
+    values = _values(run, state, images, device)
+    data = _same_data(state)
+    recipe = trained_recipe(state)
+    settings = recipe.Settings(**state["settings"])
+    plan = Plan(
+        data=data,
+        recipe=recipe,
+        recipe_name=state["recipe"]["name"],
+        recipe_file=state["recipe"]["file"],
+        settings=settings,
+        values=values,
+    )
+    job = Job(plan, world)
+    job.restore(found)
+    if world.leads:
+        checkpoint.set_aside(run.checkpoints, found.round)
+        run.write_config(plan.stored())
+        _announce(run, job, screen)
+    return job
+
+
+def _values(
+    run: Run, state: dict[str, Any], images: str | None, device: str | None
+) -> dict[str, Value]:
+    kept = run.config()
+    values = {}
+    for name, value in state["values"].items():
+        entry = kept.get(name, {})
+        if name in MAY_CHANGE:
+            value = entry.get("value", value)
+        elif value is not None and entry.get("value") != value:
+            raise UsageError(
+                f"config.toml says {name} = {entry.get('value')!r}, this run was trained with "
+                f"{value!r}; a resumed run keeps its settings",
+                f"put {value!r} back, or start a new run: mulligan train DATA --config "
+                f"{run.path / 'config.toml'}",
+            )
+        values[name] = Value(value, entry.get("origin", "default"), entry.get("reason", ""))
+    if images is not None:
+        total = int(values["images"].value)
+        total = total + count(images[1:]) if images.startswith("+") else count(images)
+        if total < state["counters"]["seen"]:
+            raise UsageError(
+                f"--images {images} is less than the {state['counters']['seen']} images seen",
+                "give a larger total, or more images as +100k",
+            )
+        values["images"] = Value(total, "flag", "changed at a resume")
+    if device is not None:
+        values["device"] = Value(device, "flag", "changed at a resume")
+    return values
+
+
+def _same_data(state: dict[str, Any]) -> Any:
+    fields = fields_from_json(state["fields"])
+    real, name = fields["real"], state["data"]["name"]
+    size, channels = (real.size, real.channels) if isinstance(real, Image) else (None, None)
+    only = state["values"].get("only_label") or None
+    data = open_data(name, size=size, channels=channels, only_label=only)
+    if data.manifest["sha256"] != state["data"]["sha256"]:
+        raise DataError(
+            f"the data in {name} are not those this run was trained on "
+            f"(sha256 {data.manifest['sha256'][:12]}..., then {state['data']['sha256'][:12]}...)",
+            "put the old data back, or start a new run",
+        )
+    return data
+
+
+def _announce(run: Run, job: Job, screen: Screen) -> None:
+    """Write the resume down, and say whether it is exact."""
+    now = records.environment(job.device, job.world.size)
+    changed = records.differences(run.read_json("env.json"), now)
+    exact = f"no ({', '.join(changed)})" if changed else "yes"
+    at = job.counters
+    run.event("resume", round=at.round, images=at.seen, exact=exact)
+    run.trace_row({"event": "resume", "round": at.round})
+    screen.event({"event": "resume", "round": at.round, "images": at.seen, "exact resume": exact})

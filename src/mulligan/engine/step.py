@@ -1,0 +1,170 @@
+"""One update of one player: loss, backward, averaged gradients, the finite gate, the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mulligan.engine.parallel import World
+from mulligan.engine.precision import autocast
+from mulligan.errors import Diverged
+from mulligan.recipe import Batch, Recipe, Terms, Turn
+
+
+class Player:
+    """The parameters of one optimizer, with the rates and betas they started from."""
+
+    def __init__(self, name: str, optimizer: Optimizer) -> None:
+        self.name = name
+        self.optimizer = optimizer
+        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.base_rates = [float(group["lr"]) for group in optimizer.param_groups]
+
+    def apply(self, now: dict[str, float]) -> None:
+        """Set what the schedule says of rates and betas; leave the rest alone."""
+        factor = now.get(f"rate/{self.name}", now.get("rate", 1.0))
+        for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = base * factor
+            if "beta2" in now and "betas" in group:
+                group["betas"] = (group["betas"][0], now["beta2"])
+
+
+class Stepper:
+    """Plays turns on a recipe: only the moving player's parameters carry gradients.
+
+    Freezing everybody else is what keeps `detach` out of recipes: no graph is built through a
+    network whose weights do not move unless the moving player lies behind it.
+    """
+
+    def __init__(
+        self, recipe: Recipe, precision: str, device: str, pieces: int, world: World
+    ) -> None:
+        self.recipe = recipe
+        self.precision, self.device = precision, torch.device(device)
+        self.pieces, self.world = pieces, world
+        self.players = {name: Player(name, opt) for name, opt in recipe.optimizers().items()}
+        self._trainable = {p for player in self.players.values() for p in player.parameters}
+        self._shared = [recipe.get_buffer(name) for name in recipe.shared_memory]
+        self._active: Player | None = None
+        self.compiled = False
+        self.gate_on_device = self.device.type != "cpu"  # there no step waits for the host
+        self.skipped = torch.zeros((), device=device)  # gated updates since the last tick
+        recipe.requires_grad_(False)
+
+    def compile(self, backend: str) -> None:
+        """Compile the networks in place; second-order turns still run as written."""
+        for network in self.recipe.children():
+            network.compile(backend=backend)
+        self.compiled = True
+
+    def update(self, turn: Turn, batch: Batch, rows: int) -> dict[str, Tensor]:
+        """Play one turn on one batch; returns what was logged, by name, without the player.
+
+        rows: size of the global batch, of which `batch` is this rank's part.
+        Raises Diverged, before any weight has moved, naming the term or the gradient that is not
+        finite. On an accelerator the step is gated there instead, and counted in `skipped`.
+        """
+        player = self.players[turn.player]
+        self._activate(player)
+        self.recipe.watched = {}
+        logged: dict[str, Tensor] = {}
+        for piece, weight in self._pieces(batch, rows):
+            with autocast(self.precision, self.device.type):
+                terms = self._loss(turn, piece)
+            (reduce(add, terms.values()) * weight).backward()
+            self._tally(logged, {**terms, **self.recipe.watched}, weight)
+        gradients = [p.grad for p in player.parameters if p.grad is not None]
+        self.world.sum([*gradients, *logged.values()])
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        finite = torch.isfinite(norm + reduce(add, [logged[name] for name in terms]))
+        self._gate(player, turn, finite, logged, list(terms))
+        player.optimizer.step()
+        player.optimizer.zero_grad(set_to_none=True)
+        if turn.after is not None:
+            self.world.sum(self._shared)
+            turn.after()
+        return {**logged, "gradient": norm}
+
+    def skipped_updates(self) -> int:
+        """How many updates the gate has held back since the last call; synchronises."""
+        count = int(self.skipped.item())
+        self.skipped.zero_()
+        return count
+
+    def _activate(self, player: Player) -> None:
+        if self._active is player:
+            return
+        if self._active is not None:
+            for parameter in self._active.parameters:
+                parameter.requires_grad_(False)
+        for parameter in player.parameters:
+            parameter.requires_grad_(True)
+        self._active = player
+
+    def _loss(self, turn: Turn, batch: Batch) -> Terms:
+        if self.compiled and turn.second_order:  # double backward through compiled code is wrong
+            with torch.compiler.set_stance("force_eager"):
+                return turn.loss(batch)
+        return turn.loss(batch)
+
+    def _pieces(self, batch: Batch, rows: int) -> Iterator[tuple[Batch, float]]:
+        mine = len(batch["noise"])
+        for index in range(self.pieces):
+            cut = slice(index * mine // self.pieces, (index + 1) * mine // self.pieces)
+            count = cut.stop - cut.start
+            if count == mine:
+                yield batch, mine / rows
+            elif count:
+                yield {name: values[cut] for name, values in batch.items()}, count / rows
+
+    def _tally(self, logged: dict[str, Tensor], values: dict[str, Tensor], weight: float) -> None:
+        for name, value in values.items():
+            part = value.detach() * weight
+            logged[name] = logged[name] + part if name in logged else part
+
+    def _gate(
+        self,
+        player: Player,
+        turn: Turn,
+        finite: Tensor,
+        logged: dict[str, Tensor],
+        terms: list[str],
+    ) -> None:
+        """Keep a non-finite update from the weights: at once on a CPU, on the device elsewhere."""
+        optimizer = player.optimizer
+        if self.gate_on_device and all(group.get("fused") for group in optimizer.param_groups):
+            optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+            optimizer.grad_scale = None  # type: ignore[attr-defined]
+            self.skipped += optimizer.found_inf  # type: ignore[attr-defined]
+        elif not bool(finite):
+            raise Diverged(
+                f"{self._culprit(player, logged, terms)} is not finite in the turn of the "
+                f"{player.name}",
+                "lower the rate (--rate), or start again with another --seed",
+            )
+
+    def _culprit(self, player: Player, logged: dict[str, Tensor], terms: list[str]) -> str:
+        for name in terms:
+            if not bool(torch.isfinite(logged[name])):
+                return f"the term {player.name}/{name}"
+        names = {parameter: name for name, parameter in self.recipe.named_parameters()}
+        for parameter in player.parameters:
+            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+                return f"the gradient of {names[parameter]}"
+        return "the norm of the gradients"
+
+
+def check_players(recipe: Recipe, turns: list[Turn], players: dict[str, Player]) -> None:
+    """Refuse a recipe whose turns name players that have no optimizer."""
+    for turn in turns:
+        if turn.player not in players:
+            known = ", ".join(players)
+            raise ValueError(
+                f"{type(recipe).__name__}.turns() names the player {turn.player!r}, "
+                f"optimizers() has {known}"
+            )

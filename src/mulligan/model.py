@@ -1,0 +1,111 @@
+"""A trained generator: loaded from a run or a checkpoint, and sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mulligan.engine import checkpoint
+from mulligan.engine.ema import make_twin
+from mulligan.engine.feed import from_batch
+from mulligan.engine.job import restore_twin
+from mulligan.engine.precision import parameter_dtype, place
+from mulligan.engine.preview import watching
+from mulligan.engine.randomness import generator, key, undisturbed
+from mulligan.engine.reopening import trained_recipe
+from mulligan.errors import UsageError
+from mulligan.fields import Field, Image, Label, fields_from_json
+from mulligan.recipe import Batch, Recipe
+from mulligan.run import Run
+from mulligan.samples import Samples
+
+CHUNK = 64  # samples drawn together: sample k of a seed is the same whatever the count
+
+
+class Model:
+    """A generator with the weights that previews and figures use: the averaged ones."""
+
+    def __init__(self, recipe: Recipe, state: dict[str, Any], path: Path, device: str) -> None:
+        self.recipe, self.state, self.path, self.device = recipe, state, path, device
+        self.dtype = parameter_dtype(str(state["values"]["precision"]))
+
+    @property
+    def field(self) -> Field:
+        """What a sample is: its kind, shape and scale."""
+        return self.recipe.fields["real"]
+
+    def sample(self, count: int, seed: int = 0, label: int | str | None = None) -> Samples:
+        """`count` samples; a pure function of the weights, the seed and the label.
+
+        label: a class name or number, for recipes that have "label" among their conditions; left
+        out, the classes take turns. Sample k of a seed does not depend on `count`.
+        """
+        if count < 1:
+            raise UsageError(f"--count {count} is too low: it must be at least 1", "--count 64")
+        labels = self._labels(count, label)
+        parts = []
+        for start in range(0, count, CHUNK):
+            draw = generator(seed, 0, "sample", start // CHUNK)
+            batch: Batch = {"noise": self.recipe.noise(CHUNK, draw).to(self.device, self.dtype)}
+            if labels is not None:
+                rows = np.resize(labels[start : start + CHUNK], CHUNK)
+                batch["label"] = torch.from_numpy(rows).to(self.device)
+            with watching(self.recipe, key(seed, 0, "sample-layers", start // CHUNK)):
+                parts.append(from_batch(self.recipe.generate(batch), self.field))
+        values = torch.cat(parts)[:count]
+        if isinstance(self.field, Image):
+            values = values.permute(0, 2, 3, 1).contiguous()
+        return Samples(values.numpy(), self.field, labels)
+
+    def _labels(self, count: int, label: int | str | None) -> np.ndarray | None:
+        field = self.recipe.fields.get("label")
+        if "label" not in self.recipe.conditions or not isinstance(field, Label):
+            if label is not None:
+                raise UsageError(
+                    f"--label {label}: the recipe {self.state['recipe']['name']} has no labels",
+                    "leave --label out",
+                )
+            return None
+        if label is None:
+            return np.arange(count, dtype=np.int64) % len(field.names)
+        return np.full(count, class_number(field.names, label), dtype=np.int64)
+
+
+def class_number(names: Sequence[str], label: int | str) -> int:
+    """The position of a class given by name or by number. Raises UsageError listing the names."""
+    if str(label) in names:
+        return list(names).index(str(label))
+    if str(label).isdigit() and int(label) < len(names):
+        return int(label)
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    raise UsageError(f"--label {label} is no class of this run", f"one of {shown}")
+
+
+def load(target: str | Path | Run, runs_dir: str | Path = "runs", device: str = "cpu") -> Model:
+    """The trained generator of a run, or of one of its checkpoints.
+
+    target: a Run, a run's path, name, unique prefix or "@last", or a checkpoint's folder.
+    Raises UsageError if there is none, CorruptCheckpoint if none verifies.
+    """
+    path = None if isinstance(target, Run) else Path(target)
+    if path is not None and (path / "MANIFEST.json").is_file():
+        found = checkpoint.load(path)
+    else:
+        run = target if isinstance(target, Run) else Run.find(target, Path(runs_dir))
+        found = checkpoint.load_newest(run.checkpoints, lambda text: None)
+    state = found.state
+    recipe_class = trained_recipe(state)
+    settings = recipe_class.Settings(**state["settings"])
+    with undisturbed(0):  # the weights drawn here are overwritten below
+        recipe = recipe_class(settings, fields_from_json(state["fields"]))
+    place(recipe, device, str(state["values"]["precision"]))
+    recipe.load_state_dict(found.tensors["recipe"])
+    twin = make_twin(recipe)
+    restore_twin(twin, found.tensors["twin"])
+    twin.now = dict(state["now"])
+    twin.requires_grad_(False).eval()
+    return Model(twin, state, found.path, device)

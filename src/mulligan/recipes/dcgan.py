@@ -1,0 +1,233 @@
+"""DCGAN: strided convolutions in both networks, so that pictures are painted without specks.
+
+Paper    Radford et al. 2015, "Unsupervised Representation Learning with Deep Convolutional
+         Generative Adversarial Networks", arXiv:1511.06434, sections 3 and 4; losses of
+         Goodfellow et al. 2014, arXiv:1406.2661.
+D        mean softplus(-s(x)) + mean softplus(s(G(z)))
+G        mean softplus(-s(G(z)))
+Departs  a rate of 5e-4 instead of 2e-4, for short runs; Gaussian noise instead of uniform; a linear
+         layer in front and behind instead of 4x4 convolutions; as many layers as the size allows;
+         reals and fakes pass the batch norm apart.
+         Presets, both Keras networks: the players alternate, each on fresh noise, instead of
+         stepping at once; PyTorch's Adam adds epsilon after the bias correction, Keras before it.
+         classic-bn: the halves of the joint batch are logged apart, each with weight 1/2; in the
+         generator's turn the discriminator's batch norm uses the fakes' own statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mulligan.fields import Image
+from mulligan.networks.initial import glorot
+from mulligan.networks.pairs import image_field, pair
+from mulligan.networks.strided import Grid
+from mulligan.recipe import Batch, Duel, Preset, Terms, knob
+
+
+class DCGAN(Duel):
+    class Settings(Duel.Settings):
+        body: Literal["auto", "mlp", "dcgan", "plain"] = knob(
+            "auto",
+            "pair of networks: auto is dcgan (batch norm in both) for images and mlp for points, "
+            "plain has no batch norm in the discriminator",
+        )
+        rate: float = knob(
+            5e-4, "Adam's learning rate for both players", above=0, high=1, role="rate"
+        )
+        keras: bool = knob(False, "the 5x5 networks of the presets instead of body's")
+        slope: float = knob(0.3, "slope of LeakyReLU below zero (keras)", low=0, high=1)
+        dropout: float = knob(0.3, "dropout in the discriminator (keras)", low=0, below=1)
+        norm: bool = knob(False, "batch norm in the discriminator (keras)")
+        joint: bool = knob(False, "the discriminator sees fakes and reals in one batch")
+        label_noise: float = knob(
+            0.0, "uniform noise from 0 to this on the discriminator's targets", low=0, high=0.5
+        )
+        epsilon: float = knob(1e-8, "Adam's constant against division by zero", above=0, high=1)
+
+    presets: ClassVar[dict[str, Preset]] = {
+        "classic": Preset(
+            "the introductory texts' DCGAN for MNIST; the players alternate, with fresh noise",
+            settings={
+                "keras": True,
+                "latent": 100,
+                "width": 64,
+                "slope": 0.3,
+                "dropout": 0.3,
+                "norm": False,
+                "joint": False,
+                "label_noise": 0.0,
+                "rate": 1e-4,
+                "beta1": 0.9,
+                "beta2": 0.999,
+                "epsilon": 1e-7,
+                "ema": 0,
+            },
+            run={"batch": 256, "epochs": 50, "held_out": 0},
+        ),
+        "classic-bn": Preset(
+            "the texts' second DCGAN: batch norm in both, one joint batch, noise on both targets",
+            settings={
+                "keras": True,
+                "latent": 100,
+                "width": 64,
+                "slope": 0.2,
+                "dropout": 0.2,
+                "norm": True,
+                "joint": True,
+                "label_noise": 0.05,
+                "rate": 2e-4,
+                "beta1": 0.5,
+                "beta2": 0.999,
+                "epsilon": 1e-7,
+                "ema": 0,
+            },
+            run={"batch": 128, "epochs": 100, "held_out": 0},
+        ),
+    }
+    couples_rows: ClassVar[bool] = True
+    settings: Settings
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        knobs, field = self.settings, self.fields["real"]
+        if not knobs.keras:
+            wanted = "dcgan" if knobs.body == "auto" and isinstance(field, Image) else knobs.body
+            return pair(wanted, field, knobs.latent, knobs.width)
+        image, width = image_field("keras", field), knobs.width or 64
+        return (
+            KerasGenerator(knobs.latent, image, width, knobs.slope),
+            KerasDiscriminator(image, width, knobs.slope, knobs.dropout, knobs.norm),
+        )
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        players = super().optimizers()
+        for optimizer in players.values():
+            optimizer.param_groups[0]["eps"] = self.settings.epsilon
+        return players
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        real, fake = self.judge(batch)
+        self.watch_accuracy(real, fake)
+        real_noise = self.settings.label_noise * torch.rand_like(real)
+        fake_noise = self.settings.label_noise * torch.rand_like(fake)
+        weight = 0.5 if self.settings.joint else 1.0
+        return {
+            "real": weight * (F.softplus(-real) - real_noise * real).mean(),
+            "fake": weight * (F.softplus(fake) - fake_noise * fake).mean(),
+        }
+
+    def judge(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scores of the reals and of as many fakes; joint: from one pass over both."""
+        if self.settings.joint:
+            both = self.score(torch.cat([self.generate(batch), batch["real"]]), batch)
+            fake, real = both.chunk(2)
+            return real, fake
+        return self.score(batch["real"], batch), self.score(self.generate(batch), batch)
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        fake = self.score(self.generate(batch), batch)
+        return {"fake": F.softplus(-fake).mean()}
+
+
+class SameConv(nn.Module):
+    """5x5 convolution with Keras's "same" padding: an even side at stride 2 is padded (1, 2)."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(channels, width, 5, stride=stride)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, width, ceil(H / stride), ceil(W / stride))."""
+        pads: list[int] = []
+        for side in (images.shape[3], images.shape[2]):
+            total = max(0, (math.ceil(side / self.stride) - 1) * self.stride + 5 - side)
+            pads += [total // 2, total - total // 2]
+        maps: Tensor = self.conv(F.pad(images, pads))
+        return maps
+
+
+class SameUp(nn.Module):
+    """5x5 transposed convolution without bias, the adjoint of `SameConv`: sides times stride."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        padding = 2 if stride == 1 else 1
+        self.conv = nn.ConvTranspose2d(
+            channels, width, 5, stride=stride, padding=padding, bias=False
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, width, H * stride, W * stride)."""
+        height, width = (side * self.stride for side in maps.shape[2:])
+        images: Tensor = self.conv(maps)
+        return images[..., :height, :width]
+
+
+class KerasGenerator(nn.Module):
+    """Dense to a quarter of the size, then 5x5 transposed convolutions: 128, 64, image channels.
+
+    No layer but batch norm has a bias, the last included. Sizes that 4 does not divide: the next
+    larger picture is built and its centre kept.
+    """
+
+    def __init__(self, latent: int, image: Image, width: int, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+        base = (math.ceil(image.height / 4), math.ceil(image.width / 4))
+        self.grid = Grid(image.size, 2, base)
+        self.first_shape = (4 * width, *base)
+        dense = math.prod(self.first_shape)
+        self.first = nn.Linear(latent, dense, bias=False)
+        self.first_norm = nn.BatchNorm1d(dense, eps=1e-3, momentum=0.01)
+        self.wide = SameUp(4 * width, 2 * width, stride=1)
+        self.wide_norm = nn.BatchNorm2d(2 * width, eps=1e-3, momentum=0.01)
+        self.fine = SameUp(2 * width, width, stride=2)
+        self.fine_norm = nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
+        self.last = SameUp(width, image.channels, stride=2)
+        glorot(self)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """(N, latent) to (N, channels, height, width) in [-1, 1]."""
+        rows = F.leaky_relu(self.first_norm(self.first(noise)), self.slope)
+        maps = self.wide(rows.unflatten(1, self.first_shape))
+        maps = F.leaky_relu(self.wide_norm(maps), self.slope)
+        maps = F.leaky_relu(self.fine_norm(self.fine(maps)), self.slope)
+        return self.grid.crop(self.last(maps).tanh())
+
+
+class KerasDiscriminator(nn.Module):
+    """Two 5x5 convolutions of stride 2, then dense.
+
+    norm: batch norm after each LeakyReLU, one dropout before the dense layer; otherwise no batch
+    norm and a dropout after each LeakyReLU.
+    """
+
+    def __init__(self, image: Image, width: int, slope: float, dropout: float, norm: bool) -> None:
+        super().__init__()
+        self.slope, self.dropout, self.norm = slope, dropout, norm
+        self.first = SameConv(image.channels, width, stride=2)
+        self.second = SameConv(width, 2 * width, stride=2)
+        widths = (width, 2 * width)
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(w, eps=1e-3, momentum=0.01) if norm else nn.Dropout(dropout)
+            for w in widths
+        )
+        self.drop = nn.Dropout(dropout if norm else 0.0)
+        base = math.ceil(image.height / 4) * math.ceil(image.width / 4)
+        self.last = nn.Linear(2 * width * base, 1)
+        glorot(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, channels, height, width) to scores (N,)."""
+        maps = self.norms[0](F.leaky_relu(self.first(images), self.slope))
+        maps = self.norms[1](F.leaky_relu(self.second(maps), self.slope))
+        scores: Tensor = self.last(self.drop(maps.flatten(1)))
+        return scores.squeeze(1)

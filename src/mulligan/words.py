@@ -1,0 +1,58 @@
+"""Numbers, times and events of a run in words, for the terminal and the report."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+NOT_SHOWN = ("round", "images", "seconds")
+
+
+def shown(row: dict[str, Any]) -> dict[str, float]:
+    """The losses and accuracies of a row; not its counters, speeds and gradient norms."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in NOT_SHOWN
+        and not name.startswith(("rate/", "time/"))
+        and not name.endswith("/gradient")
+        and isinstance(value, int | float)
+    }
+
+
+def percent(seen: int, total: int) -> int:
+    """Whole per cent, rounded down, so that 100 means done."""
+    return 100 * seen // total if total else 100
+
+
+def speed(rate: float) -> str:
+    """Images a second, with a decimal where it matters."""
+    return f"{rate:,.0f} images/s" if rate >= 10 else f"{rate:.2g} images/s"
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest fitting units: 45 s, 5 min, 2 h 10 min, 3 d 4 h."""
+    whole = max(0, math.ceil(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = math.ceil(whole / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def event_line(event: dict[str, Any]) -> str:
+    """An event in one line: its kind, then word=value pairs, without the time."""
+    rest = [f"{word}={value}" for word, value in event.items() if word not in ("event", "time")]
+    return " ".join([str(event.get("event", "?")), *rest]).replace("\n", " ")
+
+
+def short_number(value: float) -> str:
+    """A number of images in a few characters: 950, 12.8k, 400k, 1.5M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
