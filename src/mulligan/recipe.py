@@ -208,6 +208,7 @@ class Duel(Recipe):
         )
         beta1: float = knob(0.5, "Adam's decay of the first moment", low=0, below=1)
         beta2: float = knob(0.999, "Adam's decay of the second moment", low=0, below=1)
+        epsilon: float = knob(1e-8, "Adam's constant against division by zero", above=0, high=1)
         ema: float = knob(
             20_000,
             "half-life of the averaged generator's weights, in images; 0 shows the live weights",
@@ -230,8 +231,8 @@ class Duel(Recipe):
     def optimizers(self) -> dict[str, Optimizer]:
         def adam(network: nn.Module) -> Optimizer:
             knobs = self.settings
-            betas = (knobs.beta1, knobs.beta2)
-            return Adam(network.parameters(), lr=knobs.rate, betas=betas, fused=True)
+            betas, weights = (knobs.beta1, knobs.beta2), network.parameters()
+            return Adam(weights, lr=knobs.rate, betas=betas, eps=knobs.epsilon, fused=True)
 
         return {
             "discriminator": adam(self.discriminator),

@@ -73,7 +73,7 @@ class Job:
         count, batches = self.batch, []
         for index in range(STATISTICS_BATCHES):
             rows = self.feed.training[torch.arange(count) % len(self.feed.training)]
-            batch = self.feed.fields(rows, list(self.recipe.conditions))
+            batch = self.feed.fields(rows, self.recipe.conditions)
             batch["noise"] = self.feed.noise(count, key(self.seed, 0, "statistics", index))
             batches.append(batch)
         return batches

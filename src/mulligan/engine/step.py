@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from mulligan.engine.feed import Reading
 from mulligan.engine.parallel import World
 from mulligan.engine.precision import autocast
 from mulligan.errors import Diverged
@@ -120,11 +121,11 @@ class Stepper:
             if count == mine:
                 yield batch, mine / rows
             elif count:
-                yield {name: values[cut] for name, values in batch.items()}, count / rows
+                yield _part(batch, cut), count / rows
 
     def _tally(self, logged: dict[str, Tensor], values: dict[str, Tensor], weight: float) -> None:
         for name, value in values.items():
-            part = value.detach() * weight
+            part = value.detach() if weight == 1 else value.detach() * weight
             logged[name] = logged[name] + part if name in logged else part
 
     def _gate(
@@ -157,6 +158,12 @@ class Stepper:
             if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
                 return f"the gradient of {names[parameter]}"
         return "the norm of the gradients"
+
+
+def _part(batch: Batch, cut: slice) -> Batch:
+    if isinstance(batch, Reading):
+        return batch.part(cut)
+    return {name: values[cut] for name, values in batch.items()}
 
 
 def check_players(recipe: Recipe, turns: list[Turn], players: dict[str, Player]) -> None:

@@ -22,7 +22,6 @@ from typing import ClassVar, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from mulligan.fields import Image
 from mulligan.networks.initial import glorot
@@ -49,7 +48,6 @@ class DCGAN(Duel):
         label_noise: float = knob(
             0.0, "uniform noise from 0 to this on the discriminator's targets", low=0, high=0.5
         )
-        epsilon: float = knob(1e-8, "Adam's constant against division by zero", above=0, high=1)
 
     presets: ClassVar[dict[str, Preset]] = {
         "classic": Preset(
@@ -104,12 +102,6 @@ class DCGAN(Duel):
             KerasGenerator(knobs.latent, image, width, knobs.slope),
             KerasDiscriminator(image, width, knobs.slope, knobs.dropout, knobs.norm),
         )
-
-    def optimizers(self) -> dict[str, Optimizer]:
-        players = super().optimizers()
-        for optimizer in players.values():
-            optimizer.param_groups[0]["eps"] = self.settings.epsilon
-        return players
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         real, fake = self.judge(batch)

@@ -15,7 +15,6 @@ from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import nn
-from torch.optim import Optimizer
 
 from mulligan.fields import Image, Points
 from mulligan.networks import mlp
@@ -29,6 +28,9 @@ class GAN(Duel):
         body: Literal["auto", "mlp", "dcgan", "plain"] = knob(
             "mlp", "pair of networks: mlp (fully connected), or those of the other recipes"
         )
+        rate: float = knob(
+            1e-3, "Adam's learning rate for both players", above=0, high=1, role="rate"
+        )
         layers: int = knob(3, "hidden layers of each fully connected network", low=1, high=16)
         slope: float = knob(0.2, "slope of LeakyReLU below zero (mlp)", low=0, high=1)
         objective: Literal["non-saturating", "minimax"] = knob(
@@ -39,7 +41,6 @@ class GAN(Duel):
         separate: bool = knob(
             False, "update the discriminator on reals and on fakes in two steps instead of one"
         )
-        epsilon: float = knob(1e-8, "Adam's constant against division by zero", above=0, high=1)
 
     presets: ClassVar[dict[str, Preset]] = {
         "classic": Preset(
@@ -74,12 +75,6 @@ class GAN(Duel):
         glorot(generator)
         glorot(discriminator)
         return generator, discriminator
-
-    def optimizers(self) -> dict[str, Optimizer]:
-        players = super().optimizers()
-        for optimizer in players.values():
-            optimizer.param_groups[0]["eps"] = self.settings.epsilon
-        return players
 
     def turns(self) -> list[Turn]:
         if not self.settings.separate:

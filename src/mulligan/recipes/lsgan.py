@@ -15,6 +15,7 @@ from mulligan.recipe import Batch, Duel, Terms
 
 
 class LSGAN(Duel):
+    couples_rows: ClassVar[bool] = True  # batch norm in the generator of the plain body
     undecided: ClassVar[float | None] = 0.5
 
     def discriminator_loss(self, batch: Batch) -> Terms:
