@@ -1,0 +1,32 @@
+"""Runs of a campaign: started, resumed or taken as they are, by what they were asked to do.
+
+A run's name holds a hash of data, recipe and every option, so that a table can be made over several
+sittings and nothing is trained twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import mulligan
+from mulligan.engine import checkpoint
+from mulligan.run import Run
+
+
+def finished(data: str, runs_dir: Path, **options: Any) -> Run:
+    """The finished run of these options: found, resumed or trained now.
+
+    data: as `mulligan train` takes it. options: options and knobs of the run.
+    """
+    asked = json.dumps([data, options], sort_keys=True, default=str)
+    words = [Path(data).name, *(str(options[k]) for k in ("recipe", "preset") if k in options)]
+    stem = "-".join([*words, f"seed{options.get('seed', 0)}"]).replace(":", "-")
+    run = Run(runs_dir / f"{stem}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}")
+    if run.path.exists() and checkpoint.published(run.checkpoints):
+        if run.info()["status"] != "done":
+            mulligan.resume(run)
+        return run
+    return mulligan.train(data, runs_dir=str(runs_dir), name=run.name, force=True, **options)
