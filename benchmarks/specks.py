@@ -27,10 +27,10 @@ COUNT = 10_000
 SYSTEMS = {
     "gan --preset classic": {"recipe": "gan", "preset": "classic", "seed": 0},
     "gan": {"recipe": "gan", "seed": 0},
-    "dcgan --preset classic, 256,000 images": {
+    "dcgan --preset classic, 128,000 images": {
         "recipe": "dcgan",
         "preset": "classic",
-        "images": 256_000,
+        "images": 128_000,
         "seed": 0,
     },
     "dcgan": {"recipe": "dcgan", "seed": 0},

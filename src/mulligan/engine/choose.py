@@ -52,8 +52,11 @@ def settle_tick(values: Values) -> None:
     """Compute `tick` from the number of images, if it is still "auto"."""
     if values["tick"].value == AUTO:
         rounds = math.ceil(values["images"].value / values["batch"].value)
-        reason = f"{rounds:,} rounds / {TICKS} ticks"
-        values["tick"] = Value(max(1, math.ceil(rounds / TICKS)), "default", reason)
+        low, high = math.ceil(rounds / (TICKS + 4)), math.ceil(rounds / (TICKS - 4))
+        # a short last tick would be a mean over a few rounds, and stand out in every curve
+        tick = min(range(max(1, low), high + 1), key=lambda length: (-rounds % length) / length)
+        reason = f"{rounds:,} rounds in about {TICKS} ticks"
+        values["tick"] = Value(tick, "default", reason)
 
 
 def _shape(values: Values, data: DataSet) -> None:
