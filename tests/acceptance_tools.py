@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from mulligan.cli import main
@@ -69,9 +71,20 @@ def call(line: str) -> Answer:
     return Answer(code, out.getvalue(), err.getvalue())
 
 
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def refusal(answer: Answer) -> tuple[str, str]:
-    """What is wrong and what to do, after checking that nothing else was said to the user."""
-    lines = answer.err.splitlines()
+    """What is wrong and what to do, after checking that nothing but notes on the data was said."""
+    lines = [line for line in answer.err.splitlines() if not line.startswith("note: ")]
     assert "Traceback" not in answer.err
     assert len(lines) == 2, answer.err
     assert lines[0].startswith("mulligan: ")
@@ -108,11 +121,12 @@ def damage(step: Path) -> None:
     file.write_bytes(content)
 
 
-def reseal(step: Path, change: Callable[[str], str]) -> None:
+def reseal(step: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change state.json of a checkpoint and make a manifest that fits, as a stranger could."""
+    state = json.loads((step / STATE).read_bytes())
+    change(state)
+    (step / STATE).write_text(json.dumps(state))
     files = {path.name: path.read_bytes() for path in step.iterdir() if path.name != MANIFEST}
-    files[STATE] = change(files[STATE].decode()).encode()
-    (step / STATE).write_bytes(files[STATE])
     (step / MANIFEST).write_bytes(make_manifest(int(step.name.removeprefix("step-")), files))
 
 
@@ -137,13 +151,13 @@ def photographs(folder: Path) -> Path:
 def full_disk(real: Callable[..., Any], good: int, match: str = "") -> Callable[..., Any]:
     """The same function on a disk that is full from the (good + 1)-th call on.
 
-    match: only calls with an argument that holds this word count.
+    match: only calls with a path that holds this word count.
     """
     left = good
 
     def write(*words: Any, **named: Any) -> Any:
         nonlocal left
-        if any(match in str(word) for word in words):
+        if any(match in str(word) for word in words if isinstance(word, Path)):
             left -= 1
             if left < 0:
                 raise OSError(ENOSPC, os.strerror(ENOSPC))

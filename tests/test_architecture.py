@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "samples": (("samples",), {"base", "fields", "pictures"}),
     "model": (("model",), {"base", "fields", "recipe", "run", "samples", "engine"}),
-    "api": (("api",), {"run", "screen", "engine"}),
+    "api": (("api",), {"base", "run", "screen", "engine"}),
     "doctor": (("doctor",), {"base", "data"}),
     "cli": (
         ("cli", "cli."),

@@ -1,4 +1,4 @@
-"""mulligan: a GAN toolkit. From images to a trained, measured, portable generator.
+"""mulligan: a GAN toolkit. From images to a trained, portable generator.
 
 import mulligan
 run = mulligan.train("digits", time="2m")

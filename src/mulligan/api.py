@@ -7,6 +7,7 @@ from typing import Any
 
 from mulligan.engine import train as engine
 from mulligan.engine.plan import make_plan
+from mulligan.errors import UsageError
 from mulligan.run import Run
 from mulligan.screen import make_screen
 
@@ -20,6 +21,11 @@ def train(data: str | Path, *, log: str = "plain", **options: Any) -> Run:
     Raises the errors of mulligan.errors; Ctrl-C leaves a run that resumes.
     """
     plan = make_plan(str(data), options)
+    if plan["dry_run"]:
+        raise UsageError(
+            "train() returns a run, and with dry_run there is none",
+            "mulligan.engine.plan.make_plan(data, options) returns the plan",
+        )
     words = " ".join(f"{name}={value!r}" for name, value in options.items())
     return engine.train(plan, make_screen(log), f"mulligan.train({str(data)!r}, {words})")
 

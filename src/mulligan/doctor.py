@@ -35,7 +35,7 @@ def findings(runs_dir: str | Path = "runs") -> list[tuple[str, str]]:
         (
             "exact resume",
             "bit for bit with the same torch, Python, device, threads, CPU capability and number "
-            "of ranks; checked on cpu and cuda",
+            "of ranks; checked on cpu",
         ),
     ]
 

@@ -6,7 +6,7 @@
     metrics.jsonl    one object a row;   events.jsonl   alerts, saves, resumes;   trace.jsonl
     samples/  checkpoints/  report.html  first_batch.png
 
-Logs are appended to, everything else is replaced in one step.
+Logs are appended to; run.json, config.toml and the other tables are replaced in one step.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +86,33 @@ def class_number(names: Sequence[str], label: int | str) -> int:
     raise UsageError(f"--label {label} is no class of this run", f"one of {shown}")
 
 
-def load(target: str | Path | Run, runs_dir: str | Path = "runs", device: str = "cpu") -> Model:
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
+
+
+def load(
+    target: str | Path | Run,
+    runs_dir: str | Path = "runs",
+    device: str = "cpu",
+    warn: Callable[[str], None] = _warn,
+) -> Model:
     """The trained generator of a run, or of one of its checkpoints.
 
     target: a Run, a run's path, name, unique prefix or "@last", or a checkpoint's folder.
+    warn: told where a damaged checkpoint was passed over for the one before.
     Raises UsageError if there is none, CorruptCheckpoint if none verifies.
     """
     path = None if isinstance(target, Run) else Path(target)
+    warnings_found: list[str] = []  # said once something could be loaded: else the error says all
     if path is not None and (path / "MANIFEST.json").is_file():
-        found = checkpoint.load(path)
+        found = checkpoint.load(path, warnings_found.append)
     else:
         run = target if isinstance(target, Run) else Run.find(target, Path(runs_dir))
-        found = checkpoint.load_newest(run.checkpoints, lambda text: None)
+        found = checkpoint.load_newest(run.checkpoints, warnings_found.append)
+    for text in warnings_found:
+        warn(text)
     state = found.state
-    recipe_class = trained_recipe(state)
+    recipe_class = trained_recipe(found)
     settings = recipe_class.Settings(**state["settings"])
     with undisturbed(0):  # the weights drawn here are overwritten below
         recipe = recipe_class(settings, fields_from_json(state["fields"]))

@@ -101,7 +101,7 @@ class Recipe(nn.Module):
     averaged: children that have a twin of averaged weights, used for every picture and figure.
     couples_rows: a loss does not treat the rows of a batch independently (batch norm, pools), so
     splitting a batch over ranks or pieces changes it slightly.
-    shared_memory: buffers that are summed over ranks before `Turn.after`.
+    shared_memory: buffers that are summed over ranks before `Turn.after`, which starts them anew.
     undecided: the score at which a judge cannot tell; None for a critic, whose zero means nothing.
     reach: half the side of the picture of "codes", where it is known (4 for an N(0, I) prior).
     run: options of the run that this recipe prefers (batch, images), below presets and flags.

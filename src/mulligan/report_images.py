@@ -92,7 +92,7 @@ def _bytes(paths: list[Path]) -> int:
     return total
 
 
-@lru_cache(maxsize=512)  # a report is written at every tick, and old frames do not change
+@lru_cache(maxsize=512)  # a report is written with every checkpoint, and old frames do not change
 def _picture(path: Path, limit: int, changed: int, length: int) -> str:
     content = path.read_bytes()
     kind = "gif" if content.startswith(b"GIF8") else "png"

@@ -12,7 +12,7 @@ from mulligan.words import NOT_SHOWN, duration, event_line, speed
 
 STATUS = {
     "created": ("Starting", "No tick has passed yet."),
-    "running": ("Running", "Training goes on; this page is written anew at every tick."),
+    "running": ("Running", "Training goes on; this page is written anew with every checkpoint."),
     "done": ("Done", "The run saw all the images it was meant to see."),
     "stopped": ("Stopped", "Stopped on request, with a checkpoint."),
     "crashed": ("Crashed", "An error ended the run."),

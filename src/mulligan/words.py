@@ -45,8 +45,12 @@ def duration(seconds: float) -> str:
 
 
 def event_line(event: dict[str, Any]) -> str:
-    """An event in one line: its kind, then word=value pairs, without the time."""
-    rest = [f"{word}={value}" for word, value in event.items() if word not in ("event", "time")]
+    """An event in one line: its kind, then word=value pairs (several words: value), no time."""
+    rest = [
+        f"{word}: {value}" if " " in word else f"{word}={value}"
+        for word, value in event.items()
+        if word not in ("event", "time")
+    ]
     return " ".join([str(event.get("event", "?")), *rest]).replace("\n", " ")
 
 

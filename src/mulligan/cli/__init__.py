@@ -10,12 +10,14 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
 from mulligan import __version__
 from mulligan.cli import doctor, recipes, runs, train
 from mulligan.cli.tokens import VERBS, explain, take_debug, tidy
+from mulligan.disk import storage_error
 from mulligan.errors import MulliganError
 
 ABOUT = """A GAN toolkit: from images to a trained, portable generator in one command.
@@ -83,14 +85,26 @@ def _report(error: BaseException, words: list[str]) -> int:
     if isinstance(error, CycloptsError):
         return _say(*explain(error, words), 2)
     if isinstance(error, MulliganError):
-        return _say(error.message, error.suggestion, error.exit_code)
+        return _say(error.message, error.suggestion or _usual(error), error.exit_code)
     if isinstance(error, OSError) and error.strerror:
         place = f" {error.filename}" if error.filename else ""
-        return _say(f"input or output failed:{place}: {error.strerror}", "", 74)
+        hint = storage_error(error, Path()).suggestion
+        return _say(f"input or output failed{place}: {error.strerror}", hint, 74)
     if type(error).__name__ == "OutOfMemoryError":
         return _say("the device has not enough memory", "add --pieces 2, or lower --batch", 1)
     line = " ".join(f"{type(error).__name__}: {error}".split())
     return _say(f"internal error: {line}", "run again with --debug for the traceback", 1)
+
+
+def _usual(error: MulliganError) -> str:
+    """What helps with most errors of this kind, for one that brings no suggestion of its own."""
+    if "\n" in error.message:  # several problems, each with its own
+        return ""
+    return {
+        2: "`mulligan --help` lists the verbs, `mulligan VERB --help` their flags",
+        4: "`mulligan doctor` lists the data sets by name; anything else is a folder or a zip",
+        74: "check that the path is right and the disk is well",
+    }.get(error.exit_code, "")
 
 
 def _say(message: str, suggestion: str, code: int) -> int:

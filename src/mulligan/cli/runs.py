@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,7 +76,11 @@ def sample(
 
     from mulligan.model import load
 
-    samples = load(run, runs_dir=runs_dir).sample(wanted, seed=chance, label=label)
+    def warn(text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    model = load(run, runs_dir=runs_dir, warn=warn)
+    samples = model.sample(wanted, seed=chance, label=label)
     print(f"{wanted} samples in {samples.save(out, force=force)}")
 
 
@@ -156,8 +162,11 @@ def _refuse_changes(run: Run, others: dict[str, str]) -> None:
             changes.append(f"{flag} {value}")
     if not lines:
         return
-    data, config = run.info().get("data", "DATA"), run.path / "config.toml"
-    start = f"start a new run: mulligan train {data} --config {config} {' '.join(changes)}"
+    source = str(run.read_json("data.json").get("source", ""))
+    data = source if Path(source).is_absolute() else str(run.info().get("data", "DATA"))
+    config = shlex.quote(str(run.path / "config.toml"))
+    start = f"start a new run: mulligan train {shlex.quote(data)} --config {config} "
+    start += " ".join(changes)
     raise UsageError("\n".join(lines), start if changes else "`mulligan resume --help` lists flags")
 
 

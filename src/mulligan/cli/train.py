@@ -62,16 +62,17 @@ def run_training(data: str, given: dict[str, str | bool]) -> None:
     from mulligan.engine.plan import make_plan
 
     plan = make_plan(data, given)
-    for note in plan.data.notes:
+    leads = launched_ranks()[0] == 0
+    for note in plan.data.notes if leads else ():
         print(f"note: {note}", file=sys.stderr)
     if plan["dry_run"]:
-        print(_as_json(plan) if plan["log"] == "json" else _as_table(plan))
+        if leads:
+            print(_as_json(plan) if plan["log"] == "json" else _as_table(plan))
         return
 
     from mulligan.engine import train as engine
     from mulligan.screen import make_screen
 
-    leads = launched_ranks()[0] == 0
     words = [
         f"--{name.replace('_', '-')} {shlex.quote(shown(value))}" for name, value in given.items()
     ]
@@ -112,4 +113,4 @@ def _as_json(plan: Plan) -> str:
         name: {"value": entry.value, "origin": entry.origin, "reason": entry.reason}
         for name, entry in plan.values.items()
     }
-    return json.dumps({"data": plan.data.name, "count": len(plan.data), "values": values}, indent=1)
+    return json.dumps({"data": plan.data.name, "count": len(plan.data), "values": values})

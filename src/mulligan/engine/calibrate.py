@@ -5,6 +5,7 @@ The clock is read here and never again to steer a run, so that a resume repeats 
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from dataclasses import replace
@@ -14,6 +15,7 @@ from mulligan.engine.layers import Value
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
 from mulligan.engine.rounds import play_round
+from mulligan.places import launched_ranks
 
 WARM_UP = 0.5  # seconds: the first rounds allocate memory and choose kernels
 MEASURE = 2.0  # seconds
@@ -24,14 +26,18 @@ OVERHEAD = 0.08  # share of the time that ticks take: previews, checkpoints, rep
 def images_in(plan: Plan, seconds: float) -> int:
     """Images that training by this plan sees in `seconds`, a whole number of batches, at least one.
 
-    Rounds of a scratch copy are timed; the run itself starts from the beginning.
+    Rounds of a scratch copy are timed; the run itself starts from the beginning. With several
+    ranks all of them measure at once, each on its share of a batch; the leading rank's word counts.
     """
-    settled = {"tick": Value(1, "default", ""), "images": Value(10**12, "default", "")}
-    job = Job(replace(plan, values={**plan.values, **settled}), World())
+    batch = plan["batch"]
+    share = math.ceil(batch / launched_ranks()[1])
+    settled = {"tick": 1, "images": 10**12, "batch": share}
+    values = {name: Value(value, "default", "calibration") for name, value in settled.items()}
+    job = Job(replace(plan, values={**plan.values, **values}), World())
     _rounds_for(job, WARM_UP)
     pace = statistics.median(_rounds_for(job, MEASURE))
     rounds = int(seconds * (1 - OVERHEAD) / pace)
-    return int(max(1, rounds) * job.batch)
+    return int(max(1, rounds) * batch)
 
 
 def _rounds_for(job: Job, seconds: float) -> list[float]:

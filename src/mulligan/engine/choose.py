@@ -79,7 +79,7 @@ def _device(values: Values, problems: Problems) -> None:
         mps = torch.backends.mps.is_available()
         reason = "a CUDA GPU is there" if count else "no CUDA GPU is there"
         if mps and not count:
-            reason += "; mps only on request: exact resume is checked on cpu and cuda alone"
+            reason += "; mps only on request: nothing is tested there"
         values["device"] = Value("cuda" if count else "cpu", "default", reason)
     elif asked.startswith("cuda") and int(asked.partition(":")[2] or 0) >= count:
         problems.add(f"--device {asked}: this machine has {count} usable CUDA GPUs", "--device cpu")
@@ -103,7 +103,9 @@ def _batch(values: Values, layers: Layers, rows: int) -> None:
         batch = Value(BATCH, "default", "the default")
     if batch.value > rows and layer is not None and layer.origin in ("flag", "config"):
         layers.problems.add(
-            f"{layer.say('batch', batch.value)} is more than the {rows:,} training rows of the data"
+            f"{layer.say('batch', batch.value)} is more than the {rows:,} training rows of the "
+            "data",
+            f"--batch {rows} at most",
         )
     elif batch.value > rows:
         reason = f"all training rows of the data, fewer than {batch.value}"
@@ -112,7 +114,8 @@ def _batch(values: Values, layers: Layers, rows: int) -> None:
     pieces, layer = values["pieces"].value, layers.find("pieces")
     if pieces > batch.value and layer is not None:
         layers.problems.add(
-            f"{layer.say('pieces', pieces)} is more than the batch of {batch.value}"
+            f"{layer.say('pieces', pieces)} is more than the batch of {batch.value}",
+            "--pieces 1 works each batch through at once",
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mulligan.data.dataset import DataSet
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.ema import Twin
 from mulligan.engine.feed import Feed
@@ -106,7 +107,7 @@ class Job:
             "settings": plan.settings.model_dump(mode="json"),
             "fields": fields_to_json(plan.data.fields),
             "values": {name: entry["value"] for name, entry in plan.stored().items()},
-            "data": {"name": data_address(plan.data.name), "sha256": plan.data.manifest["sha256"]},
+            "data": {"name": data_address(plan.data), "sha256": plan.data.manifest["sha256"]},
             "counters": asdict(self.counters),
             "now": self.recipe.now,
             "tally": self.tally.state(),
@@ -138,9 +139,10 @@ def own_device(device: str, world: World) -> str:
     return f"cuda:{world.local}" if device == "cuda" and world.size > 1 else device
 
 
-def data_address(name: str) -> str:
-    """The data's name, absolute if it is a path, so that a resume finds it from anywhere."""
-    return str(Path(name).resolve()) if Path(name).exists() else name
+def data_address(data: DataSet) -> str:
+    """The data's name, or the absolute path of a folder or zip, which a resume finds anywhere."""
+    source = str(data.manifest["source"])
+    return source if Path(source).is_absolute() else data.name
 
 
 def restore_twin(twin: Recipe, tensors: dict[str, Tensor]) -> None:

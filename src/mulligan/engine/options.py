@@ -14,7 +14,7 @@ from typing import Any
 
 AUTO = "auto"
 SUFFIXES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -159,13 +159,17 @@ def images(given: Any) -> int:
 
 
 def seconds(given: Any) -> float:
-    """A length of time in seconds; 90, "60s", "4m" or "1.5h"; 0 for none."""
+    """A length of time in seconds; 90, "60s", "3m30s" or "1.5h"; 0 for none."""
     if given == "":
         return 0.0
-    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([smhd]?)", str(given).strip().lower())
-    if not match:
-        raise ValueError("is no length of time: give 90 (seconds), 60s, 4m or 1.5h")
-    value = float(match[1]) * SECONDS[match[2]]
+    text = str(given).strip().lower()
+    part = r"(\d+\.?\d*|\.\d+)([smhd])"
+    if re.fullmatch(r"\d+\.?\d*|\.\d+", text):
+        value = float(text)
+    elif re.fullmatch(f"({part})+", text):
+        value = sum(float(count) * SECONDS[unit] for count, unit in re.findall(part, text))
+    else:
+        raise ValueError("is no length of time: give 90 (seconds), 60s, 3m30s or 1.5h")
     within(value, 1, 30 * 86_400)
     return value
 
@@ -194,7 +198,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("size", AUTO, "size of the images in pixels: 64, or 48x64 for height x width", size),
     Option("channels", AUTO, "1 (grey), 3 (colour) or 4 (colour with alpha)", channels),
     Option("images", AUTO, "how many images to train on, repeats counted: 400k, 2.5m", images),
-    Option("time", "", "train for about this long instead: 90, 60s, 4m, 1.5h", _time),
+    Option("time", "", "train for about this long instead: 90, 60s, 3m30s, 1.5h", _time),
     Option("batch", AUTO, "images in one update", whole(1, 65_536)),
     Option("pieces", 1, "work a batch through in so many pieces, to save memory", whole(1, 65_536)),
     Option("seed", 0, "number that all chance is drawn from", whole(0, 2**63 - 1)),

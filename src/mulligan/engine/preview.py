@@ -13,6 +13,7 @@ import torch
 from PIL.Image import Image as Picture
 
 from mulligan import pictures, plot_codes, plots
+from mulligan.disk import reporting
 from mulligan.engine.feed import from_batch
 from mulligan.engine.job import Job
 from mulligan.engine.randomness import key, undisturbed
@@ -47,7 +48,8 @@ def draw(job: Job, run: Run) -> None:
         drawn = _image_pictures(job, twin) if isinstance(field, Image) else _plots(job, twin)
     for suffix, picture in drawn.items():
         name = f"{job.counters.seen:09d}{'-' if suffix else ''}{suffix}.png"
-        picture.save(run.samples / name)
+        with reporting(run.samples / name):
+            picture.save(run.samples / name)
 
 
 def draw_first_batch(job: Job, run: Run) -> None:
@@ -61,7 +63,8 @@ def draw_first_batch(job: Job, run: Run) -> None:
         else plots.draw_points(real, real[:0])
     )
     if picture is not None:
-        picture.save(run.first_batch)
+        with reporting(run.first_batch):
+            picture.save(run.first_batch)
 
 
 def draw_film(run: Run, field: Field) -> None:
@@ -70,8 +73,9 @@ def draw_film(run: Run, field: Field) -> None:
         return
     frames = sorted(path for path in run.samples.glob("*.png") if "-" not in path.stem)
     if frames:
-        pictures.strip(frames).save(run.path / "strip.png")
-        pictures.animate(frames, run.path / "animation.gif", FILM_SECONDS)
+        with reporting(run.path):
+            pictures.strip(frames).save(run.path / "strip.png")
+            pictures.animate(frames, run.path / "animation.gif", FILM_SECONDS)
 
 
 def _image_pictures(job: Job, twin: Recipe) -> dict[str, Picture]:

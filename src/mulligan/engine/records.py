@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mulligan.disk import replace
 from mulligan.engine import checkpoint, preview
 from mulligan.engine.job import Job
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
-from mulligan.errors import Diverged, StorageError
+from mulligan.errors import Diverged, MulliganError, StorageError
 from mulligan.recipe import Turn
 from mulligan.report import write_report
 from mulligan.run import Run
@@ -62,7 +63,7 @@ def create(plan: Plan, world: World, command: str) -> Run:
         stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.")
         run = Run.create(Path(plan["runs_dir"]), plan["name"] or None, stem, force=plan["force"])
         path = run.path
-        run.command.write_text(command + "\n")
+        replace(run.command, f"{command}\n".encode())
         run.write_config(plan.stored())
         run.write_json("data.json", plan.data.manifest)
         run.write_json("env.json", environment(plan["device"], world.size))
@@ -74,6 +75,22 @@ def create(plan: Plan, world: World, command: str) -> Run:
             total=plan["images"],
         )
     return Run(Path(world.tell(path)))
+
+
+@contextmanager
+def beginning(run: Run, world: World) -> Iterator[None]:
+    """Until the first checkpoint: an error leaves a run that says so; it cannot be resumed."""
+    try:
+        yield
+    except BaseException as error:
+        reason = error.message if isinstance(error, MulliganError) else repr(error)
+        with suppress(StorageError):
+            if world.leads:
+                run.update(status="crashed", reason=reason)
+        if isinstance(error, StorageError):
+            hint = error.suggestion.replace("then resume the run", "then train again")
+            raise StorageError(error.message, hint) from error
+        raise
 
 
 def begin(job: Job, run: Run) -> None:
@@ -115,6 +132,8 @@ def trace(
 def tick(job: Job, run: Run, screen: Screen) -> None:
     """Log the means since the last tick and draw the preview."""
     at = job.counters
+    if skipped := job.stepper.skipped_updates():
+        run.event("skipped", round=at.round, updates=skipped)
     means = job.tally.means()
     for name, value in means.items():
         if not math.isfinite(value):  # only where the gate lies on the device, see Stepper
@@ -155,6 +174,8 @@ def save(job: Job, run: Run, screen: Screen) -> None:
             if pause is None:
                 raise
             screen.event({"event": "save failed", "reason": error.message, "again_in": pause})
+            with suppress(StorageError):  # the log may lie on the same full disk
+                run.event("save failed", reason=error.message, again_in=pause)
             time.sleep(pause)
     run.event("save", round=job.counters.round, images=job.counters.seen)
     run.update(images=job.counters.seen, total=job.total)
@@ -175,14 +196,14 @@ def close(job: Job, run: Run, screen: Screen, status: str, reason: str) -> None:
     """Write the final status, the last report, and tell the user what to do next."""
     at = job.counters
     try:
-        run.event(status, round=at.round, images=at.seen, reason=reason)
         run.update(status=status, reason=reason, images=at.seen, total=job.total)
+        run.event(status, round=at.round, images=at.seen, reason=reason)
         if status == "done":
             preview.draw_film(run, job.plan.data.fields["real"])
         report(job, run, screen)
-    except OSError as error:
+    except StorageError:
         if status != "crashed":  # the first error is the one to report
-            raise StorageError(f"cannot write {run.path}: {error}") from error
+            raise
     screen.finish(
         status,
         [

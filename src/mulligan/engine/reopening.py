@@ -9,6 +9,7 @@ from typing import Any
 from mulligan.catalogue import load_recipe
 from mulligan.data.open import open_data
 from mulligan.engine import checkpoint, records
+from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.job import Job
 from mulligan.engine.options import images as count
 from mulligan.engine.parallel import World
@@ -23,17 +24,26 @@ MAY_CHANGE = ("images", "device")
 """What a resume may be asked to change; config.toml then holds the newest word."""
 
 
-def trained_recipe(state: dict[str, Any]) -> type[Recipe]:
+def trained_recipe(found: Checkpoint) -> type[Recipe]:
     """The recipe class of a checkpoint.
 
-    A user's own file is run only from the absolute path it was trained from, and only unchanged.
+    A user's own file is run only from the absolute path it was trained from, only unchanged, and
+    never from the run's own folder: what came with a run may be a stranger's.
     """
-    name, file = state["recipe"]["name"], state["recipe"]["file"]
+    name, file = found.state["recipe"]["name"], found.state["recipe"]["file"]
     if file is None:
         return load_recipe(name)
     path = Path(file["path"])
     if not path.is_absolute() or not path.is_file():
         raise UsageError(f"the recipe file {path} of this run is gone", "put it back")
+    folder = found.path.resolve()
+    run = Run(folder.parent.parent)
+    home = run.path if folder.parent == run.checkpoints else folder
+    if home in path.resolve().parents or path.resolve() != path:  # a link could lead there later
+        raise UsageError(
+            f"the recipe file {path} lies in the run's own folder or behind a link; it is not run",
+            "only the file that the run was trained from is executed: put it back there",
+        )
     if hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]:
         raise UsageError(
             f"the recipe file {path} has changed since this run was trained",
@@ -53,7 +63,7 @@ def reopen(run: Run, world: World, screen: Screen, images: str | None, device: s
     state = found.state
     values = _values(run, state, images, device)
     data = _same_data(state)
-    recipe = trained_recipe(state)
+    recipe = trained_recipe(found)
     settings = recipe.Settings(**state["settings"])
     plan = Plan(
         data=data,
@@ -125,5 +135,6 @@ def _announce(run: Run, job: Job, screen: Screen) -> None:
     exact = f"no ({', '.join(changed)})" if changed else "yes"
     at = job.counters
     run.event("resume", round=at.round, images=at.seen, exact=exact)
-    run.trace_row({"event": "resume", "round": at.round})
+    if job.traced:
+        run.trace_row({"event": "resume", "round": at.round})
     screen.event({"event": "resume", "round": at.round, "images": at.seen, "exact resume": exact})

@@ -11,7 +11,7 @@ from mulligan.engine.parallel import joined
 from mulligan.engine.plan import Plan
 from mulligan.engine.rounds import play_round
 from mulligan.engine.stopping import Asked, Stopped, listening
-from mulligan.errors import Diverged, MulliganError
+from mulligan.errors import Diverged, MulliganError, UsageError
 from mulligan.run import Run
 from mulligan.screen import Screen
 
@@ -52,13 +52,19 @@ def train(plan: Plan, screen: Screen, command: str = "") -> Run:
     Raises UsageError if the run exists, StorageError if it cannot be written, Diverged, Stopped.
     """
     with joined() as world:
+        if plan["batch"] < world.size:
+            raise UsageError(
+                f"--batch {plan['batch']} leaves some of the {world.size} ranks without a row",
+                f"--batch {world.size} or more",
+            )
         plan.values = world.tell(plan.values)  # a time measured by each rank is not the same
         run = records.create(plan, world, command)
         with run.lock() if world.leads else records.nobody():
-            job = Job(plan, world)
-            if world.leads:
-                records.begin(job, run)
-            records.save(job, run, screen)
+            with records.beginning(run, world):
+                job = Job(plan, world)
+                if world.leads:
+                    records.begin(job, run)
+                records.save(job, run, screen)
             _to_the_end(job, run, screen)
     return run
 
@@ -74,6 +80,8 @@ def resume(run: Run, screen: Screen, images: str | None = None, device: str | No
         job = reopening.reopen(run, world, screen, images, device)
         if job.counters.seen >= job.total:
             screen.event({"event": "already done", "images": job.counters.seen})
+            if world.leads:
+                run.update(status="done", reason="all images seen")
             return run
         _to_the_end(job, run, screen)
     return run
