@@ -3,7 +3,8 @@
 `train mnist --recipe gan --preset classic` with five seeds. Criterion: from round 5,000 on the
 discriminator's loss stays in 0.2 to 0.75, its accuracy in 70 to 92 % and the generator's loss in
 2.4 to 5. Our rows are means over the 1,000 rounds before them, so the criterion is for the rows
-above 5,000; the published values are single batches and scatter more. Losses of the discriminator are the mean of its two updates.
+above 5,000; the published values are single batches and scatter more. Losses of the discriminator
+are the mean of its two updates.
 
     python benchmarks/classic_gan.py        resumable; writes docs/results/classic-gan.md
 """

@@ -27,12 +27,6 @@ COUNT = 10_000
 SYSTEMS = {
     "gan --preset classic": {"recipe": "gan", "preset": "classic", "seed": 0},
     "gan": {"recipe": "gan", "seed": 0},
-    "dcgan --preset classic, 128,000 images": {
-        "recipe": "dcgan",
-        "preset": "classic",
-        "images": 128_000,
-        "seed": 0,
-    },
     "dcgan": {"recipe": "dcgan", "seed": 0},
 }
 

@@ -249,15 +249,15 @@ def test_runs_are_listed(call, trained: Path) -> None:
 
 def test_a_resume_refuses_changed_settings_and_takes_equal_ones(call, trained: Path) -> None:
     words = ["resume", "ring", "--runs-dir", str(trained), "--log", "none"]
-    answer = call(*words, "--rate", "1e-3")
+    answer = call(*words, "--rate", "2e-3")
     assert answer.code == 2
-    assert "a resumed run keeps its settings: rate is 0.0002 in this run" in answer.err
-    assert re.search(r"mulligan train 2d:ring --config .*config.toml --rate 1e-3", answer.err)
-    several = call(*words, "--rate", "1e-3", "--seed", "4", "--raet", "2", "--compile")
+    assert "a resumed run keeps its settings: rate is 0.001 in this run" in answer.err
+    assert re.search(r"mulligan train 2d:ring --config .*config.toml --rate 2e-3", answer.err)
+    several = call(*words, "--rate", "2e-3", "--seed", "4", "--raet", "2", "--compile")
     assert "seed is 0 in this run" in several.err
     assert "compile is false in this run" in several.err
     assert "unknown option --raet: did you mean --rate?" in several.err
-    equal = ["--rate", "2e-4", "--latent", "2", "--batch", "20", "--compile", "false"]
+    equal = ["--rate", "1e-3", "--latent", "2", "--batch", "20", "--compile", "false"]
     assert call(*words, *equal, "--body", "mlp").code == 0
 
 

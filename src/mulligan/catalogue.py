@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
+USERS = "mulligan_user_"
+"""Begins the module name of a user's own recipe."""
 
 
 def recipe_names() -> list[str]:
@@ -110,7 +112,7 @@ def load_recipe(recipe: str) -> type[Recipe]:
 def _run_file(path: Path) -> ModuleType:
     # the digest keeps two files of one name apart; pydantic looks its annotations up by module
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    name = f"mulligan_user_{digest}_{path.stem}"
+    name = f"{USERS}{digest}_{path.stem}"
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module

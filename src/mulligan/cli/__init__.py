@@ -15,6 +15,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError
 
 from mulligan import __version__
+from mulligan.catalogue import USERS
 from mulligan.cli import doctor, recipes, runs, train
 from mulligan.cli.tokens import VERBS, explain, take_debug, tidy
 from mulligan.disk import storage_error
@@ -87,13 +88,23 @@ def _report(error: BaseException, words: list[str]) -> int:
     if isinstance(error, MulliganError):
         return _say(error.message, error.suggestion or _usual(error), error.exit_code)
     if isinstance(error, OSError) and error.strerror:
-        place = f" {error.filename}" if error.filename else ""
+        place = error.filename or "input or output failed"
         hint = storage_error(error, Path()).suggestion
-        return _say(f"input or output failed{place}: {error.strerror}", hint, 74)
+        return _say(f"{place}: {error.strerror}", hint, 74)
     if type(error).__name__ == "OutOfMemoryError":
         return _say("the device has not enough memory", "add --pieces 2, or lower --batch", 1)
     line = " ".join(f"{type(error).__name__}: {error}".split())
+    if place := _in_users_recipe(error):
+        return _say(f"{place}: {line}", "mend the file; --debug shows the traceback", 2)
     return _say(f"internal error: {line}", "run again with --debug for the traceback", 1)
+
+
+def _in_users_recipe(error: BaseException) -> str:
+    """The last line of a user's own recipe that an error passed through; empty if it did not."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(USERS)]
+    files = {module.__file__ for module in modules}
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
 
 
 def _usual(error: MulliganError) -> str:
@@ -103,6 +114,7 @@ def _usual(error: MulliganError) -> str:
     return {
         2: "`mulligan --help` lists the verbs, `mulligan VERB --help` their flags",
         4: "`mulligan doctor` lists the data sets by name; anything else is a folder or a zip",
+        5: "restore the folder from a copy, or use another checkpoint",
         74: "check that the path is right and the disk is well",
     }.get(error.exit_code, "")
 

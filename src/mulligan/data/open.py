@@ -77,7 +77,8 @@ def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, spl
     path = Path(name)
     try:
         path = path.expanduser()
-        found, usable = path.exists(), path.is_dir() or path.is_file()
+        found = bool(name) and path.exists()  # "" would be the current folder
+        usable = found and (path.is_dir() or path.is_file())
     except (OSError, ValueError, RuntimeError):  # too long, a zero byte, an unknown ~user
         found = usable = False
     if usable:

@@ -81,7 +81,14 @@ def _device(values: Values, problems: Problems) -> None:
         if mps and not count:
             reason += "; mps only on request: nothing is tested there"
         values["device"] = Value("cuda" if count else "cpu", "default", reason)
-    elif asked.startswith("cuda") and int(asked.partition(":")[2] or 0) >= count:
+    else:
+        check_device(asked, problems)
+
+
+def check_device(asked: str, problems: Problems) -> None:
+    """Report a device that this machine does not have."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked.startswith("cuda") and int(asked.partition(":")[2] or 0) >= count:
         problems.add(f"--device {asked}: this machine has {count} usable CUDA GPUs", "--device cpu")
     elif asked == "mps" and not torch.backends.mps.is_available():
         problems.add("--device mps: this machine has no usable Metal GPU", "use --device cpu")

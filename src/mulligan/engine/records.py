@@ -26,6 +26,7 @@ from mulligan.report import write_report
 from mulligan.run import Run
 from mulligan.screen import Screen
 
+KEEP_EVERY = 10  # saves between two checkpoints that stay for good
 RETRY_SAVE_AFTER = (1, 4)  # seconds; a disk that was full for a moment does not end a run
 EXACT = ("torch", "python", "device", "threads", "cpu_capability", "ranks")
 
@@ -132,7 +133,8 @@ def trace(
 def tick(job: Job, run: Run, screen: Screen) -> None:
     """Log the means since the last tick and draw the preview."""
     at = job.counters
-    if skipped := job.stepper.skipped_updates():
+    skipped = job.stepper.skipped_updates()
+    if skipped and job.world.leads:
         run.event("skipped", round=at.round, updates=skipped)
     means = job.tally.means()
     for name, value in means.items():
@@ -168,7 +170,8 @@ def save(job: Job, run: Run, screen: Screen) -> None:
         return
     for pause in (*RETRY_SAVE_AFTER, None):
         try:
-            checkpoint.save(run.checkpoints, job.counters.round, tensors, job.state())
+            keep = checkpoint.keep_last_and_every(every=KEEP_EVERY * job.tick * job.save_every)
+            checkpoint.save(run.checkpoints, job.counters.round, tensors, job.state(), keep=keep)
             break
         except StorageError as error:
             if pause is None:

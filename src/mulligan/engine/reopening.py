@@ -10,12 +10,14 @@ from mulligan.catalogue import load_recipe
 from mulligan.data.open import open_data
 from mulligan.engine import checkpoint, records
 from mulligan.engine.checkpoint import Checkpoint
+from mulligan.engine.choose import check_device
 from mulligan.engine.job import Job
+from mulligan.engine.layers import Problems
 from mulligan.engine.options import images as count
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan, Value
 from mulligan.errors import DataError, UsageError
-from mulligan.fields import Image, fields_from_json
+from mulligan.fields import Image, fields_from_json, fields_to_json
 from mulligan.recipe import Recipe
 from mulligan.run import Run
 from mulligan.screen import Screen
@@ -110,6 +112,9 @@ def _values(
         values["images"] = Value(total, "flag", "changed at a resume")
     if device is not None:
         values["device"] = Value(device, "flag", "changed at a resume")
+    problems = Problems()
+    check_device(str(values["device"].value), problems)  # it may be another machine
+    problems.raise_any()
     return values
 
 
@@ -119,6 +124,11 @@ def _same_data(state: dict[str, Any]) -> Any:
     size, channels = (real.size, real.channels) if isinstance(real, Image) else (None, None)
     only = state["values"].get("only_label") or None
     data = open_data(name, size=size, channels=channels, only_label=only)
+    if fields_to_json(data.fields) != state["fields"]:
+        raise DataError(
+            f"the classes or the shape of {name} are not those this run was trained on",
+            "put the old names back, or start a new run",
+        )
     if data.manifest["sha256"] != state["data"]["sha256"]:
         raise DataError(
             f"the data in {name} are not those this run was trained on "
