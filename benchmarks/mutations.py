@@ -4,7 +4,7 @@ Rewrites one summand of one loss at a time (its sign, its factor, its presence, 
 minus signs inside it), runs that recipe's own tests on the mutant and prints one table. A mutant
 that survives is a term that nobody checks: exit status 1.
 
-    python benchmarks/mutations.py [RECIPE ...]
+    python benchmarks/mutations.py [RECIPE ...]        writes docs/results/mutations.md
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+from reporting import hardware, write_page
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "src" / "mulligan" / "recipes"
@@ -148,7 +150,9 @@ def main() -> int:
     parser.add_argument(
         "recipes", nargs="*", help="names; all that have tests of their own if none"
     )
-    names = parser.parse_args().recipes or sorted(
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/mutations.md")
+    options = parser.parse_args()
+    names = options.recipes or sorted(
         path.stem for path in RECIPES.glob("*.py") if (TESTS / f"test_{path.stem}.py").exists()
     )
     import torch
@@ -158,16 +162,18 @@ def main() -> int:
     torch.set_num_threads(1)
     os.chdir(ROOT)
     survivors: list[str] = []
-    print(f"{'recipe':<14} {'terms':>5} {'mutants':>8} {'killed':>7}")
+    lines = ["| recipe | terms | mutants | killed |", "| --- | --- | --- | --- |"]
     for name in names:
         source = (RECIPES / f"{name}.py").read_text(encoding="utf-8")
         made = list(mutants(source))
         alive = [mutant for mutant in made if survives(name, mutant)]
         survivors += [f"{name}: {mutant.term}: {mutant.change}" for mutant in alive]
         terms = sum(len(found.keys) for _, found in losses(ast.parse(source)))
-        print(f"{name:<14} {terms:>5} {len(made):>8} {len(made) - len(alive):>7}", flush=True)
+        lines.append(f"| {name} | {terms} | {len(made)} | {len(made) - len(alive)} |")
+        print(lines[-1], flush=True)
     for survivor in survivors:
         print(f"survived: {survivor}")
+    write_page(options.out, "Mutations", __doc__ or "", [*lines, "", hardware()])
     return 1 if survivors else 0
 
 
