@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -239,3 +240,14 @@ def test_no_exception_has_become_needless() -> None:
         assert len(reason.split()) > 3, name
         needed = is_long(FUNCTIONS[name]) if name in FUNCTIONS else lines(name) > MOST_LINES
         assert needed, f"{name} is short enough now: take it out of LONGER"
+
+
+@pytest.mark.parametrize("name", ["lsgan", "vae"])
+def test_a_system_is_one_file(name: str) -> None:
+    """Nothing else in the package knows the system; what `auto` chooses is named in plan.py."""
+    elsewhere = [
+        path.name
+        for path in ROOT.rglob("*.py")
+        if path.stem != name and re.search(rf"\b{name}\b", path.read_text().lower())
+    ]
+    assert elsewhere == []

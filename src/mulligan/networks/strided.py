@@ -34,9 +34,13 @@ class Grid:
     base: tuple[int, int]
 
     @classmethod
-    def of(cls, size: tuple[int, int], smallest: int = 4) -> Grid:
-        """As many stages as leave `smallest` pixels on the shorter side, at least one."""
-        stages = max(1, int(math.log2(max(1.0, min(size) / smallest))))
+    def of(cls, size: tuple[int, int]) -> Grid:
+        """As many stages as bring the shorter side nearest to 4 pixels, at least one.
+
+        28 pixels become 4 (and 32 on the way back) rather than 7: the layer more costs time, but
+        from a coarser start the strokes of a digit agree with each other.
+        """
+        stages = max(1, round(math.log2(min(size) / 4)))
         height, width = (math.ceil(side / 2**stages) for side in size)
         return cls(size, stages, (height, width))
 
