@@ -102,13 +102,18 @@ def begin(job: Job, run: Run) -> None:
 
 def facts(job: Job, run: Run) -> dict[str, str]:
     """What the screen says before the first row."""
-    data = job.plan.data
+    plan, data = job.plan, job.plan.data
+
+    def why(name: str) -> str:
+        reason = plan.values[name].reason
+        return "" if reason == "given" else f" ({reason})"
+
     return {
         "run": str(run.path),
-        "recipe": job.plan.recipe_name,
+        "recipe": plan.recipe_name + why("recipe"),
         "data": f"{data.name}: {len(data):,} {data.fields['real']}",
-        "training": f"{job.total:,} images in batches of {job.batch}, {job.precision} on "
-        f"{job.device}, seed {job.seed}",
+        "length": f"{job.total:,} images" + why("images"),
+        "training": f"batches of {job.batch}, {job.precision} on {job.device}, seed {job.seed}",
     }
 
 
