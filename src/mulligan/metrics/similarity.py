@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from mulligan.errors import UsageError
 
@@ -25,17 +25,23 @@ def psnr(images: Tensor, originals: Tensor, span: float = SPAN) -> Tensor:
     return 10 * torch.log10(span**2 / error)
 
 
-def ssim(images: Tensor, originals: Tensor, span: float = SPAN) -> Tensor:
+def ssim(images: Tensor, originals: Tensor, span: float = SPAN, mirrored: bool = False) -> Tensor:
     """Structural similarity of every image, (N,), at most 1, and 1 where equal.
 
     images, originals: (N, C, H, W), at least 11 pixels wide and high: windows that reach over the
     edge do not count. Constants 0.01 and 0.03, population covariances. Wang et al. 2004.
+    mirrored: count those windows too, with the images mirrored at their edges, as torchmetrics
+    does; takes images from 6 pixels on. The two kinds differ: compare within one.
     Raises UsageError for smaller images, or if the shapes differ.
     """
     images, originals = _as_images(images, originals)
     height, width = images.shape[2:]
-    if min(height, width) < WINDOW:
-        raise UsageError(f"SSIM has a window of {WINDOW} pixels; images are {width}x{height}")
+    least = WINDOW // 2 + 1 if mirrored else WINDOW
+    if min(height, width) < least:
+        raise UsageError(f"SSIM needs {least} pixels or more; images are {width}x{height}")
+    if mirrored:
+        edge = [WINDOW // 2] * 4
+        images, originals = (pad(side, edge, mode="reflect") for side in (images, originals))
     stacked = [images, originals, images.square(), originals.square(), images * originals]
     means = [_smooth(entry) for entry in stacked]
     one, other = means[:2]
