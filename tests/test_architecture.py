@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {"base", "run", "pictures"},
     ),
     "screen": (("screen", "screen_panel"), {"base"}),
+    "metrics": (("metrics.",), {"base", "fields"}),
     "networks": (("networks.",), {"base", "fields"}),
     "losses": (("losses",), set()),
     "recipe": (("recipe",), {"fields", "networks"}),

@@ -47,7 +47,9 @@ class Jackknife:
         Write the figure as a mean of terms of one group and of terms of two. The jackknife counts
         the second kind about twice, and between equal distributions there is no other kind. What
         two groups do together, beyond what each does alone, measures it (Efron and Stein 1981,
-        section 4), and the surplus is taken off, at most half.
+        section 4). Half of that surplus is taken off, and a quarter of the jackknife's estimate at
+        most: with all of it off, intervals between different distributions, where figures are
+        skewed, held too little (measured: 88 to 92 %).
         """
         g = self.groups
         jack = (g - 1) * _mean_square(self.without)
@@ -57,12 +59,11 @@ class Jackknife:
                 self.without, (*self.without[1:], self.without[0]), self.without_two, strict=True
             )
         )
-        others = (
-            2 * (g**2 - 3 * g + 1) / ((g - 1) ** 2 * (g - 2))
-        )  # terms with one of the two, or none
+        others = 2 * (g**2 - 3 * g + 1) / ((g - 1) ** 2 * (g - 2))  # terms with one of them or none
         pair = g / (g - 1) * together * g**2 / (4 + 4 * others)  # variance of a term of two groups
         counted, due = 4 * (g - 2) / (g * (g - 1) ** 2), 2 * (g - 1) / g**3
-        return max(jack - (counted - due) * pair, jack / 2)
+        surplus = min((counted - due) * pair, jack / 2)
+        return jack - surplus / 2
 
     @property
     def half_width(self) -> float:
@@ -70,7 +71,7 @@ class Jackknife:
         return student(LEVEL, self.groups - 1) * math.sqrt(self.variance)
 
     def _method(self) -> str:
-        return f"95 %, delete-group jackknife, {self.groups} groups"
+        return f"95 %, delete-group jackknife with {self.groups} groups, half corrected for pairs"
 
     def expectation(self, name: str) -> Interval:
         """The figure at the sizes given, with an interval for its mean over fresh samples."""
