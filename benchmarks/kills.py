@@ -1,9 +1,10 @@
 """Is a killed run, resumed, the run that was never killed?
 
-Runs of 300 rounds, each with its process group killed (SIGKILL) at random moments and resumed
-until it ends. Then every update's losses and sample ids, every row of the log, every preview and
-the hashes of all final tensors must equal those of the uninterrupted run. A kill counts as inside
-a save if it left a temporary checkpoint folder behind.
+Runs of 300 rounds, each with its process group killed (SIGKILL) at random moments, two in five of
+them at the next save after a random moment, and resumed until it ends. Then every update's losses
+and sample ids, every row of the log, every preview and the hashes of all final tensors must equal
+those of the uninterrupted run. A kill counts as inside a save if it left a temporary checkpoint
+folder behind.
 
     python benchmarks/kills.py        writes docs/results/kills.md
 """

@@ -8,12 +8,14 @@ import random
 import shutil
 import signal
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from engine.runner import OPTIONS, SMALL, start
 from mulligan.engine import checkpoint
 from mulligan.run import Run
 
+AIMED = 0.4  # share of the kills that wait for the next save: a save is short, chance misses it
 LONGEST = 60  # seconds for one child
 
 
@@ -53,6 +55,12 @@ def uninterrupted(recipe: str, folder: Path) -> tuple[dict, float]:
     return facts(Run(folder / "whole")), time.monotonic() - began
 
 
+def wait_for_a_save(child: BaseProcess, run: Run) -> None:
+    """Return while a checkpoint is being written, or when the child has ended."""
+    while child.is_alive() and not any(run.checkpoints.glob(".tmp-*")):
+        time.sleep(0.0005)
+
+
 def kill_and_resume(recipe: str, folder: Path, kills: int, chance: random.Random) -> int:
     """Kill the run's process group so many times; returns how many kills hit a save.
 
@@ -66,6 +74,8 @@ def kill_and_resume(recipe: str, folder: Path, kills: int, chance: random.Random
             shutil.rmtree(run.path, ignore_errors=True)
         child = start(folder, "killed", options(recipe), resume=started and not over)
         child.join(chance.uniform(0.05, seconds / 2) if done < kills else LONGEST)
+        if done < kills and chance.random() < AIMED:
+            wait_for_a_save(child, run)
         if child.is_alive():
             os.killpg(child.pid, signal.SIGKILL)
             child.join(LONGEST)
