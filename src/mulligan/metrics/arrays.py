@@ -9,8 +9,9 @@ from torch import Tensor
 
 from mulligan.errors import DataError, UsageError
 
-BLOCK = 2048
-"""Rows of a block: a square of distances then takes 32 MiB, whatever the number of rows."""
+BLOCK = 1024
+"""Rows of a block: a square of distances takes 8 MiB, whatever the number of rows. From 32 MiB on,
+the C library gives each block back to the system, which cost as much again as the distances."""
 
 ROUNDING = 1e-12
 """Share of the squared lengths by which a squared distance may be off; the product of two blocks

@@ -73,6 +73,64 @@ def coverage(
     )
 
 
+@dataclass(frozen=True)
+class Distances:
+    """Squared distances among real rows (N, N), generated ones (M, M) and between them (N, M), of
+    few enough rows to be held at once; shares: the squared lengths that rounding is a part of.
+
+    For figures of many parts of the same rows: a part is picked, not measured again.
+    """
+
+    real: Tensor
+    generated: Tensor
+    between_them: Tensor
+    real_lengths: Tensor
+    generated_lengths: Tensor
+
+    @classmethod
+    def between(cls, real: Tensor, generated: Tensor) -> Distances:
+        """The distances of (N, d) and (M, d) rows."""
+        real, generated = _centred(real, generated)
+        own, other = (squared_distances(side, side) for side in (real, generated))
+        lengths = [side.square().sum(dim=1) for side in (real, generated)]
+        return cls(
+            own.fill_diagonal_(torch.inf),
+            other.fill_diagonal_(torch.inf),
+            squared_distances(real, generated),
+            lengths[0],
+            lengths[1],
+        )
+
+    def part(self, real: Tensor, generated: Tensor) -> Distances:
+        """Those of some rows, given by their numbers."""
+        return Distances(
+            self.real[real][:, real],
+            self.generated[generated][:, generated],
+            self.between_them[real][:, generated],
+            self.real_lengths[real],
+            self.generated_lengths[generated],
+        )
+
+    def coverage(self) -> Coverage:
+        """All four figures, as `coverage` gives them."""
+        few, more = (
+            self.real.kthvalue(k, dim=1).values for k in (NEAREST_PRECISION, NEAREST_COVERAGE)
+        )
+        fakes = self.generated.kthvalue(NEAREST_PRECISION, dim=1).values
+        near = self.between_them < _limits(few, self.real_lengths)[:, None]
+        far = self.between_them < _limits(more, self.real_lengths)[:, None]
+        back = self.between_them < _limits(fakes, self.generated_lengths)
+        density = float(far.sum(dim=0).double().mean()) / NEAREST_COVERAGE
+        return Coverage(
+            _share(near.any(dim=0)), _share(back.any(dim=1)), density, _share(far.any(dim=1))
+        )
+
+
+def _limits(squares: Tensor, lengths: Tensor) -> Tensor:
+    """Squared radii, less what rounding may add to the distance of a row at the radius."""
+    return squares - ROUNDING * (3 * lengths + 2 * squares)
+
+
 def radii(features: Tensor, nearest: int) -> Tensor:
     """Squared distance of every row to its nearest-th nearest other row, (N,).
 
@@ -103,8 +161,7 @@ class _Counts:
 
 def _inside(centres: Tensor, squares: Tensor, rows: Tensor) -> _Counts:
     """How many rows lie in each ball, and in how many balls each row lies."""
-    doubt = ROUNDING * (3 * centres.square().sum(dim=1) + 2 * squares)  # of a row at the radius
-    limits = squares - doubt
+    limits = _limits(squares, centres.square().sum(dim=1))
     balls = torch.zeros(len(centres), dtype=torch.int64, device=rows.device)
     around = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
     for part in ranges(len(centres)):

@@ -3,13 +3,11 @@ them: "FID" for the 2015 Inception network only, else "FD-digits" and the like."
 
 from __future__ import annotations
 
-from functools import partial
-
 from torch import Tensor
 
-from mulligan.metrics.distances import mind
+from mulligan.metrics.distances import DIRECTIONS
 from mulligan.metrics.figure import Figure, Stamp
-from mulligan.metrics.groups import CoverageGroups, FrechetGroups, KernelGroups, RowGroups
+from mulligan.metrics.groups import CoverageGroups, FrechetGroups, KernelGroups, MindGroups
 from mulligan.metrics.intervals import jackknife
 
 
@@ -38,9 +36,16 @@ def kernel_figure(
     return Figure.of(name, found.expectation(name), (len(real), len(generated)), stamp)
 
 
-def mind_figure(real: Tensor, generated: Tensor, name: str, stamp: Stamp, seed: int = 0) -> Figure:
+def mind_figure(
+    real: Tensor,
+    generated: Tensor,
+    name: str,
+    stamp: Stamp,
+    seed: int = 0,
+    directions: int = DIRECTIONS,
+) -> Figure:
     """MIND at these sizes, which must be equal; seed: of the directions and of the groups."""
-    found = jackknife(RowGroups(partial(mind, seed=seed), real, generated, seed=seed))
+    found = jackknife(MindGroups(real, generated, directions, seed=seed))
     return Figure.of(name, found.expectation(name), (len(real), len(generated)), stamp)
 
 

@@ -11,7 +11,7 @@ from mulligan.errors import UsageError
 from mulligan.metrics.arrays import as_pair, ranges, squared_distances
 
 COPY_QUANTILE = 0.01
-"""A row counts as a copy if nearer than this share of the held-out reals."""
+"""A row counts as a copy if as near as only this share of the held-out reals."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Memorisation:
 
     nearest: of the generated rows, for pictures of pairs. ratios: each distance over the median of
     the held-out reals', (N,). ratio: their median; about 1 is honest, 0 is a replay.
-    copies: share of generated rows nearer than all but 1 % of the held-out ones; 0.01 is honest.
+    copied: whether a generated row is as near as only 1 % of the held-out ones are, (N,).
+    copies: the share of those; 0.01 is honest.
     nearer: chance that a generated row is nearer than a held-out one, ties half; 0.5 is honest.
     Blurred samples are near to everything: `nearer` above 0.5 without copies proves nothing.
     """
@@ -36,6 +37,7 @@ class Memorisation:
     nearest: Nearest
     ratios: Tensor
     ratio: float
+    copied: Tensor
     copies: float
     nearer: float
 
@@ -80,10 +82,12 @@ def memorisation(generated: Tensor, training: Tensor, held_out: Tensor) -> Memor
     below = torch.searchsorted(ordered, ours.distances, right=False)
     upto = torch.searchsorted(ordered, ours.distances, right=True)
     farther = 1 - (below + upto).double() / (2 * len(ordered))  # share of held-out rows farther
+    copied = ours.distances <= limit  # both are 0 where held-out rows repeat training rows
     return Memorisation(
         ours,
         ratios,
         float(ratios.median()),
-        float((ours.distances < limit).double().mean()),
+        copied,
+        float(copied.double().mean()),
         float(farther.mean()),
     )
