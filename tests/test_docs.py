@@ -18,7 +18,8 @@ from mulligan.catalogue import facts, is_path, load_recipe, recipe_names
 from mulligan.cli import build_app
 from mulligan.cli.tokens import VERBS, tidy
 from mulligan.data.names import NAMES
-from mulligan.engine.options import BY_NAME, number
+from mulligan.engine.options import BY_NAME
+from mulligan.engine.readers import number
 from mulligan.syntax import KnobFacts, RecipeFacts
 
 ROOT = Path(__file__).parent.parent

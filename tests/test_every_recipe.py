@@ -21,7 +21,7 @@ PRESETS = [(name, preset) for name in NAMES for preset in load_recipe(name).pres
 DOCS = Path(__file__).parent.parent / "docs" / "recipes"
 FORBIDDEN = ("detach", "no_grad", ".item(", "print(", "device", "rank", "open(", "cuda", "compile")
 LENGTHS = {"lsgan": 60}  # a paper of one loss is one small file
-RUN_KEYS = {"batch", "images", "rounds", "epochs", "held_out", "tick", "precision"}
+RUN_KEYS = {"batch", "images", "rounds", "epochs", "held_out", "tick", "precision", "patience"}
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
 every_preset = pytest.mark.parametrize(("name", "preset"), PRESETS)

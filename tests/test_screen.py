@@ -11,7 +11,16 @@ from rich.console import Console
 from mulligan import screen as screens
 from mulligan.errors import UsageError
 from mulligan.screen import JsonLines, Lines, Panel, Screen, make_screen
-from mulligan.words import duration, event_line, percent, short_number, speed
+from mulligan.words import (
+    duration,
+    event_line,
+    measured,
+    percent,
+    progress,
+    short_number,
+    shown,
+    speed,
+)
 
 FACTS = {"run": "runs/[red]x", "recipe": "gan", "folder": "over/there"}
 ROW = {
@@ -23,6 +32,14 @@ ROW = {
     "generator/gradient": 3.0,
     "rate/images_per_second": 1234.4,
 }
+
+EVALUATED = {
+    **ROW,
+    "progress/KD-digits": 0.0123,
+    "progress/low": 0.0110,
+    "progress/high": 0.0136,
+}
+PHRASE = "KD-digits 0.0123 (0.0110 to 0.0136)"
 
 
 def play(screen, status="done"):
@@ -88,6 +105,49 @@ def test_the_panel_shows_progress_values_and_the_last_event():
     assert "gradient" not in last
     assert drawn.endswith("status done\nreport over/there/report.html\n")
     assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 1  # the cursor came back
+
+
+def test_an_evaluation_is_one_phrase_on_a_line_and_in_json():
+    out = io.StringIO()
+    Lines(out).row(EVALUATED)
+    assert out.getvalue().strip().endswith(f"discriminator/accuracy_real 0.75  {PHRASE}")
+    out = io.StringIO()
+    JsonLines(out).row(EVALUATED)
+    assert json.loads(out.getvalue()) == {"type": "row", **EVALUATED, "progress": PHRASE}
+
+
+def test_the_panel_keeps_the_last_evaluation_until_the_next():
+    screen, out = panel()
+    screen.start(FACTS, 400_000)
+    screen.row(ROW)
+    screen._draw()
+    assert "progress" not in out.getvalue()
+    screen.row(EVALUATED)
+    screen.row(ROW)
+    screen._draw()
+    assert f"progress    {PHRASE}" in out.getvalue()
+    later = {**EVALUATED, "progress/KD-digits": 0.0121}
+    screen.row(later)
+    screen.finish("done", [])
+    last = out.getvalue()[out.getvalue().rindex("╭") :]
+    assert "KD-digits 0.0121 (0.0110 to 0.0136)" in last
+    assert PHRASE not in last
+
+
+def test_evaluations_are_no_losses():
+    assert shown(EVALUATED) == shown(ROW)
+    assert len(shown(ROW)) == 2
+
+
+def test_an_evaluation_has_no_digits_that_are_only_noise():
+    assert measured(0.0123, 0.0110, 0.0136) == "0.0123 (0.0110 to 0.0136)"
+    assert measured(123.456, 118.1, 128.7) == "123.5 (118.1 to 128.7)"
+    assert measured(1234.5, 1181.2, 1287.9) == "1234 (1181 to 1288)"
+    assert measured(-0.0004, -0.0021, 0.0012) == "-0.0004 (-0.0021 to 0.0012)"
+    assert measured(0.0, 0.0, 0.0) == "0 (0 to 0)"
+    assert measured(3e-9, 1e-9, 5e-9) == "3.00e-09 (1.00e-09 to 5.00e-09)"
+    assert progress({}) == progress({"progress/low": 1.0, "progress/high": 2.0}) == ""
+    assert progress({"progress/KD-x": "?", "progress/low": 1.0, "progress/high": 2.0}) == ""
 
 
 def test_the_panel_is_drawn_at_most_four_times_a_second(monkeypatch):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mulligan.api import resume as resume
     from mulligan.api import train as train
+    from mulligan.appraisal import evaluate as evaluate
     from mulligan.model import Model as Model
     from mulligan.model import load as load
     from mulligan.recipe import Duel as Duel
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "evaluate": "mulligan.appraisal",
+    "compare": "mulligan.comparison",
     "train": "mulligan.api",
     "resume": "mulligan.api",
     "load": "mulligan.model",
@@ -36,7 +39,10 @@ _HOMES = {
     "Preset": "mulligan.recipe",
     "knob": "mulligan.recipe",
 }
-__all__ = ["Duel", "Model", "Preset", "Recipe", "Run", "Turn", "knob", "load", "resume", "train"]
+__all__ = [
+    "Duel", "Model", "Preset", "Recipe", "Run", "Turn", "compare", "evaluate", "knob", "load",
+    "resume", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

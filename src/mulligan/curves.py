@@ -1,36 +1,31 @@
-"""Curves of a run as inline SVG for the report: losses, accuracy, gradients, speed.
+"""Curves of runs as inline SVG for pages: losses, accuracy, gradients, speed, progress.
 
-Words stand in HTML around the drawing, where they wrap, can be copied and follow the page's
-colours; matplotlib draws axes and lines. Spikes survive the thinning.
+Which values share a drawing, and what is drawn of them; the frame around it is in `curve_frame.py`.
+Spikes survive the thinning.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mulligan.words import NOT_SHOWN, short_number
+from mulligan import curve_frame as frame
+from mulligan.curve_frame import Floats
+from mulligan.words import NOT_SHOWN, PROGRESS, measured, progress_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
+Rows = list[dict[str, Any]]
 
 MAX_POINTS = 1000
 GRADIENTS, SPEED = "Gradient norms", "Speed"
-INK = "#010203"  # stands for the page's own text colour in the drawing
-GRID = "#040506"  # and for its faint line colour
-# Okabe and Ito's colours without yellow and black, which vanish on one of the two backgrounds
-COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a7fd6", "#888888")
 
 
 @dataclass(frozen=True)
@@ -42,21 +37,23 @@ class Panel:
     names: tuple[str, ...]
 
 
-def curves(rows: list[dict[str, Any]], names: Sequence[str] | None = None) -> str:
+def curves(rows: Rows, names: Sequence[str] | None = None) -> str:
     """HTML figures with one inline SVG each, over the images seen; "" without a row to draw.
 
-    rows: as `Run.rows` returns them. names: the values to draw; None draws all of them. A value
-    that some rows lack is drawn where it is. All names are escaped.
+    rows: as `Run.rows` returns them. names: the values to draw; None draws all of them, but for
+    those of `progress_curves`. A value that some rows lack is drawn where it is. All names are
+    escaped.
     """
     if not any("images" in row for row in rows):
         return ""
     return "\n".join(_figure(rows, panel) for panel in panels(rows, names))
 
 
-def panels(rows: list[dict[str, Any]], names: Sequence[str] | None = None) -> list[Panel]:
+def panels(rows: Rows, names: Sequence[str] | None = None) -> list[Panel]:
     """How the values of these rows are shared out over the drawings; none of them is empty."""
     found = dict.fromkeys(name for row in rows for name, value in row.items() if _is_number(value))
-    wanted = [name for name in found if name not in NOT_SHOWN and (names is None or name in names)]
+    own = [name for name in found if name not in NOT_SHOWN and not name.startswith(PROGRESS)]
+    wanted = [name for name in own if names is None or name in names]
     groups: dict[str, list[str]] = {"loss": [], "accuracy": [], "gradient": [], "speed": []}
     for name in wanted:
         groups[_group(name)].append(name)
@@ -76,6 +73,26 @@ def panels(rows: list[dict[str, Any]], names: Sequence[str] | None = None) -> li
         "speed": (SPEED, "A lasting drop means that something else is using the machine."),
     }
     return [Panel(*texts[group], tuple(members)) for group, members in groups.items() if members]
+
+
+def progress_curves(
+    runs: Mapping[str, Rows], sentence: str, best: Mapping[str, float] | None = None
+) -> str:
+    """An HTML figure for each figure of progress: a line a run, its interval as a band around it.
+
+    runs: a name for the key -> rows as for `curves`. sentence: how to read it, plain text.
+    best: name -> images seen, to be marked on its line. "" without an evaluation.
+    """
+    names = dict.fromkeys(progress_name(row) for rows in runs.values() for row in rows)
+    drawn = []
+    for figure in filter(None, names):
+        found = {run: _band(rows, figure) for run, rows in runs.items()}
+        bands = {run: band for run, band in found.items() if len(band)}
+        last = {run: measured(*map(float, band[-1, 1:])) for run, band in bands.items()}
+        draw = partial(_draw_bands, bands=bands, best=best or {})
+        if bands:
+            drawn.append(frame.curve(f"Progress: {figure}", sentence, draw, last))
+    return "\n".join(drawn)
 
 
 def thin(x: Floats, y: Floats, limit: int = MAX_POINTS) -> tuple[Floats, Floats]:
@@ -106,7 +123,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _series(rows: list[dict[str, Any]], name: str) -> tuple[Floats, Floats]:
+def _series(rows: Rows, name: str) -> tuple[Floats, Floats]:
     pairs = [
         (row["images"], row[name])
         for row in rows
@@ -116,89 +133,43 @@ def _series(rows: list[dict[str, Any]], name: str) -> tuple[Floats, Floats]:
     return thin(table[:, 0], table[:, 1])
 
 
-def _figure(rows: list[dict[str, Any]], panel: Panel) -> str:
+def _band(rows: Rows, figure: str) -> Floats:
+    """(N, 4): images seen, value, low and high of each evaluation; the last of those too many."""
+    words = ("images", PROGRESS + figure, f"{PROGRESS}low", f"{PROGRESS}high")
+    found = [[row.get(word) for word in words] for row in rows]
+    whole = [entry for entry in found if all(map(_is_number, entry))]
+    return np.array(whole[-MAX_POINTS:], dtype=np.float64).reshape(-1, 4)
+
+
+def _figure(rows: Rows, panel: Panel) -> str:
     series = {name: _series(rows, name) for name in panel.names}
-    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(series)}
-    key = "".join(
-        f'<li><i style="background:{colours[name]}"></i>{escape(name)}'
-        f" <b>{float(y[-1]):.4g}</b></li>"
-        for name, (_, y) in series.items()
-        if len(y)
-    )
-    return (
-        f'<figure class="curve"><figcaption><h3>{panel.heading}</h3><p>{panel.sentence}</p>'
-        f'</figcaption>{_drawing(series, colours, panel)}<ul class="key">{key}</ul></figure>'
+    last = {name: f"{float(y[-1]):.4g}" if len(y) else "" for name, (_, y) in series.items()}
+    return frame.curve(
+        panel.heading, panel.sentence, lambda axes: _draw_lines(axes, series, panel), last
     )
 
 
-def _drawing(
-    series: dict[str, tuple[Floats, Floats]], colours: dict[str, str], panel: Panel
-) -> str:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "mulligan", "path.simplify": False}):
-        figure = Figure(figsize=(6.4, 3.0), dpi=72)
-        figure.patch.set_visible(False)
-        axes = figure.add_axes((0.095, 0.155, 0.885, 0.80))
-        for name, (x, y) in series.items():
-            marker = "o" if len(x) == 1 else None
-            axes.plot(x, y, color=colours[name], linewidth=1.4, marker=marker, markersize=4)
-        _style(axes)
-        values = np.concatenate([y for _, y in series.values()])
-        if "accuracy" in panel.names[0]:
-            axes.axhline(0.5, color=INK, linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.5)
-            axes.set(ylim=(-0.03, 1.03))
-        elif panel.heading == SPEED:
-            axes.set(ylim=(0, 1.1 * max(float(values.max()), 1e-9)))
-        else:
-            _scale(axes, values, 10 if panel.heading == GRADIENTS else 30)
-        text = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
-    return _inline(text.getvalue(), panel.heading)
-
-
-def _style(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.patch.set_visible(False)
-    axes.grid(True, axis="y", color=GRID, linewidth=0.8)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
-    axes.tick_params(labelsize=11, colors=INK, length=0, pad=5)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    axes.margins(x=0.01)
-
-
-def _scale(axes: Axes, values: Floats, ratio: float) -> None:
-    sizes = np.abs(values[values != 0])
-    if not len(sizes):
-        return
-    typical = float(np.median(sizes))
-    # one spike must not flatten a whole curve
-    if float(sizes.max()) <= ratio * typical:
-        return
-    from matplotlib.ticker import FuncFormatter
-
-    if float(values.min()) > 0:
-        axes.set_yscale("log")
+def _draw_lines(axes: Axes, series: dict[str, tuple[Floats, Floats]], panel: Panel) -> None:
+    for (x, y), colour in zip(series.values(), frame.colours(series).values(), strict=True):
+        marker = "o" if len(x) == 1 else None
+        axes.plot(x, y, color=colour, linewidth=1.4, marker=marker, markersize=4)
+    frame.style(axes)
+    values = np.concatenate([y for _, y in series.values()])
+    if "accuracy" in panel.names[0]:
+        axes.axhline(0.5, color=frame.INK, linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.5)
+        axes.set(ylim=(-0.03, 1.03))
+    elif panel.heading == SPEED:
+        axes.set(ylim=(0, 1.1 * max(float(values.max()), 1e-9)))
     else:
-        axes.set_yscale("symlog", linthresh=3 * typical)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-    axes.minorticks_off()
+        frame.scale(axes, values, 10 if panel.heading == GRADIENTS else 30)
 
 
-def _inline(svg: str, heading: str) -> str:
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
-    body = re.sub(r' id="(?!p[0-9a-f]{10}"|m[0-9a-f]{10}")[^"]*"', "", body)
-    body = body.replace(INK, "currentColor").replace(GRID, "var(--line)")
-    body = re.sub(r"'DejaVu Sans'[^;]*sans-serif", "inherit", body)
-    box = re.search(r'viewBox="[^"]*"', body)
-    assert box, "matplotlib's SVG has a viewBox"
-    return re.sub(
-        r"^<svg[^>]*>", f'<svg {box[0]} role="img" aria-label="{heading}">', body, count=1
-    ).strip()
+def _draw_bands(axes: Axes, bands: dict[str, Floats], best: Mapping[str, float]) -> None:
+    for run, colour in frame.colours(bands).items():
+        x, y, low, high = bands[run].T
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(x, y, color=colour, linewidth=1.4, marker="o", markersize=3)
+        at = x == best.get(run, -1.0)
+        axes.plot(x[at], y[at], "o", markersize=9, fillstyle="none", color=colour, clip_on=False)
+    frame.style(axes)
+    frame.scale(axes, np.concatenate([band[:, 1:3].ravel() for band in bands.values()]), 30)

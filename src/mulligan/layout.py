@@ -4,6 +4,7 @@
     config.toml      every resolved value with its origin;   command.txt   what was typed
     env.json         what exact resume depends on;   data.json   what was trained on
     metrics.jsonl    one object a row;   events.jsonl   alerts, saves, resumes;   trace.jsonl
+    figures.jsonl    evaluations during training;   evaluations/   those that were asked for
     samples/  checkpoints/  report.html  first_batch.png
 
 Logs are appended to; run.json, config.toml and the other tables are replaced in one step.
@@ -21,7 +22,7 @@ from mulligan import jsonl
 from mulligan.disk import replace, reporting
 from mulligan.errors import StorageError, UsageError
 
-LOGS = ("metrics.jsonl", "events.jsonl", "trace.jsonl")
+LOGS = ("metrics.jsonl", "events.jsonl", "trace.jsonl", "figures.jsonl")
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,21 @@ class Layout:
     def event(self, kind: str, **values: Any) -> None:
         """Append an event with its time (UTC). A "resume" takes back what lies above its round."""
         if kind == jsonl.RESUME:  # each log must show where in it the resume happened
-            self._append("metrics.jsonl", {"event": kind, "round": values["round"]})
+            for log in ("metrics.jsonl", "figures.jsonl"):
+                self._append(log, {"event": kind, "round": values["round"]})
         self._append("events.jsonl", {"event": kind, "time": now(), **values})
 
     def trace_row(self, row: dict[str, Any]) -> None:
         """Append a row to trace.jsonl."""
         self._append("trace.jsonl", row)
+
+    def figure(self, row: dict[str, Any]) -> None:
+        """Append an evaluation during training to figures.jsonl."""
+        self._append("figures.jsonl", row)
+
+    def figure_rows(self) -> list[dict[str, Any]]:
+        """The rows of figures.jsonl that count, as for `rows`."""
+        return [row for row in self._read("figures.jsonl") if "event" not in row]
 
     def _append(self, name: str, row: dict[str, Any]) -> None:
         with reporting(self.path / name):
@@ -124,6 +134,11 @@ class Layout:
             return json.loads(content)
         except ValueError as problem:
             raise StorageError(f"{self.path / name} is not JSON: {problem}") from problem
+
+    @property
+    def evaluations(self) -> Path:
+        """The folder of evaluations that were asked for."""
+        return self.path / "evaluations"
 
     @property
     def samples(self) -> Path:

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from mulligan.engine import checkpoint
+from mulligan.engine import checkpoint as checkpoints
+from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.ema import make_twin
 from mulligan.engine.feed import from_batch
 from mulligan.engine.job import restore_twin
 from mulligan.engine.precision import parameter_dtype, place
-from mulligan.engine.preview import watching
 from mulligan.engine.randomness import generator, key, undisturbed
 from mulligan.engine.reopening import trained_recipe
-from mulligan.errors import UsageError
+from mulligan.engine.watching import watching
+from mulligan.errors import CorruptCheckpoint, UsageError
 from mulligan.fields import Field, Image, Label, fields_from_json
 from mulligan.recipe import Batch, Recipe
 from mulligan.run import Run
@@ -90,25 +91,49 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
+def _of_run(run: Run, which: str | int, warn: Callable[[str], None]) -> Checkpoint:
+    """The best, the last or the numbered checkpoint of a run."""
+    best = run.info().get("best")
+    word = str(which)
+    if word == "best" and best:
+        try:
+            return checkpoints.load(run.checkpoints / f"step-{best['round']:07d}", warn)
+        except CorruptCheckpoint as problem:
+            warn(f"the best checkpoint cannot be used, the newest is: {problem.message}")
+    if word in ("best", "last"):
+        return checkpoints.load_newest(run.checkpoints, warn)
+    rounds = checkpoints.published(run.checkpoints)
+    if not word.isdecimal() or int(word) not in rounds:
+        raise UsageError(
+            f"--checkpoint {word}: run {run.name} has those of the rounds "
+            f"{', '.join(map(str, rounds)) or 'none'}",
+            "--checkpoint best or last",
+        )
+    return checkpoints.load(run.checkpoints / f"step-{int(word):07d}", warn)
+
+
 def load(
     target: str | Path | Run,
     runs_dir: str | Path = "runs",
     device: str = "cpu",
     warn: Callable[[str], None] = _warn,
+    checkpoint: str | int = "best",
 ) -> Model:
     """The trained generator of a run, or of one of its checkpoints.
 
     target: a Run, a run's path, name, unique prefix or "@last", or a checkpoint's folder.
     warn: told where a damaged checkpoint was passed over for the one before.
+    checkpoint: "best" by the figure of progress, where there is one, else the newest; "last"; or
+    the round of one.
     Raises UsageError if there is none, CorruptCheckpoint if none verifies.
     """
     path = None if isinstance(target, Run) else Path(target)
     warnings_found: list[str] = []  # said once something could be loaded: else the error says all
     if path is not None and (path / "MANIFEST.json").is_file():
-        found = checkpoint.load(path, warnings_found.append)
+        found = checkpoints.load(path, warnings_found.append)
     else:
         run = target if isinstance(target, Run) else Run.find(target, Path(runs_dir))
-        found = checkpoint.load_newest(run.checkpoints, warnings_found.append)
+        found = _of_run(run, checkpoint, warnings_found.append)
     for text in warnings_found:
         warn(text)
     state = found.state

@@ -19,6 +19,7 @@ from mulligan import report_images as images
 from mulligan import report_page as page
 from mulligan.curves import curves
 from mulligan.errors import MulliganError, StorageError
+from mulligan.report_evaluation import section
 from mulligan.run import Run
 
 FIRST_BATCH_BYTES = 300_000
@@ -29,7 +30,7 @@ FILM_BYTES = 2_000_000  # a film is written no larger, see `pictures.animate`
 def write_report(run: Run) -> Path:
     """Write the run's report.html whole, replacing the one before, and return its path.
 
-    Works for a run in any state: what is not there yet is left out. At most about 8.5 MB.
+    Works for a run in any state: what is not there yet is left out. At most about 10 MB.
     Raises StorageError if it cannot be written, or if the folder is no run.
     """
     content = _page(run).encode("utf-8", "backslashreplace")
@@ -50,15 +51,28 @@ def _page(run: Run) -> str:
     info, rows = run.info(), run.rows()
     total = info.get("total") or _settings(run).get("images", {}).get("value")
     total = total if isinstance(total, int) else None
-    script = _packaged("report.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     body = page.header(info, run.name, rows[-1] if rows else {}, total) + _sections(run, rows)
+    return document(
+        run.name,
+        body,
+        f"Run folder: {run.path}",
+        script=_packaged("report.js"),
+        status=str(info.get("status", "")),
+    )
+
+
+def document(title: str, body: str, footer: str, *, script: str = "", status: str = "") -> str:
+    """A whole page that may load nothing and run no other script than this one.
+
+    body: HTML. title, footer, status: plain text.
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     now = datetime.now().astimezone()
     return Template(_packaged("report.html")).substitute(
-        title=escape(run.name),
-        status=escape(str(info.get("status", ""))),
+        title=escape(title),
+        status=escape(status),
         body=body,
-        footer=escape(f"Written {now:%Y-%m-%d %H:%M:%S %Z}. Run folder: {run.path}"),
+        footer=escape(f"Written {now:%Y-%m-%d %H:%M:%S %Z}. {footer}"),
         script=script,
         script_hash=f"sha256-{digest}",
     )
@@ -76,6 +90,7 @@ def _sections(run: Run, rows: list[dict[str, Any]]) -> str:
         (
             f'<div class="top">{samples}<div class="side">{side}</div></div>',
             others,
+            section(run, rows),
             f'<h2>Curves</h2><div class="pair">{drawn}</div>' if drawn else "",
             _stills(run),
             _folded(run),

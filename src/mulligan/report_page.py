@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from mulligan.report_images import Frame
-from mulligan.words import NOT_SHOWN, duration, event_line, speed
+from mulligan.words import NOT_SHOWN, PROGRESS, duration, event_line, speed
 
 STATUS = {
     "created": ("Starting", "No tick has passed yet."),
@@ -35,34 +35,42 @@ def text(value: Any) -> str:
     return escape(str(value))
 
 
+def named(name: Any, hint: str = "") -> str:
+    """A name as escaped text; a line may be broken after "/" and "_", and nowhere else. hint: what
+    is shown when the pointer rests on it."""
+    word = text(name).replace("/", "/<wbr>").replace("_", "_<wbr>")
+    return f'<abbr title="{escape(hint)}">{word}</abbr>' if hint else word
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], marked: Iterable[int] = ()) -> str:
-    """A table; its first column is set as names. Floats are numbers and stand to the right.
+    """A table; its first column is set as names. Columns with floats stand to the right.
 
     marked: positions of the rows to emphasise.
     """
-    bold = set(marked)
+    entries, bold = list(rows), set(marked)
+    if not entries:
+        return ""
+    numbers = [
+        any(isinstance(value, float) for value in column) for column in zip(*entries, strict=True)
+    ]
     lines = []
-    for place, row in enumerate(rows):
-        # a line may be broken after these, and nowhere else in a name
-        name = text(row[0]).replace("/", "/<wbr>").replace("_", "_<wbr>")
-        cells = [f'<td class="name">{name}</td>']
+    for place, row in enumerate(entries):
+        cells = [f'<td class="name">{named(row[0])}</td>']
         cells += [
-            f'<td class="n">{value:.4g}</td>'
-            if isinstance(value, float)
-            else f"<td>{text(value)}</td>"
-            for value in row[1:]
+            _cell("td", f"{value:.4g}" if isinstance(value, float) else text(value), number)
+            for value, number in zip(row[1:], numbers[1:], strict=True)
         ]
         start = '<tr class="given">' if place in bold else "<tr>"
         lines.append(f"{start}{''.join(cells)}</tr>")
-    if not lines:
-        return ""
-    numbers = [isinstance(value, float) for value in row]
     titles = "".join(
-        f"<th{' class=n' if number else ''}>{escape(word)}</th>"
-        for word, number in zip(head, numbers, strict=True)
+        _cell("th", escape(word), number) for word, number in zip(head, numbers, strict=True)
     )
     top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
     return f'<div class="wide"><table>{top}<tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _cell(tag: str, inside: str, number: bool) -> str:
+    return f"<{tag}{' class=n' if number else ''}>{inside}</{tag}>"
 
 
 def card(heading: str, inside: str) -> str:
@@ -169,11 +177,12 @@ def still(heading: str, sentence: str, address: str, width: int | None) -> str:
 
 
 def values(rows: list[dict[str, Any]]) -> str:
-    """Every logged value: the newest, the lowest and the highest."""
+    """Every logged value but those of evaluations: the newest, the lowest and the highest."""
     columns: dict[str, list[float]] = {}
     for row in rows:
         for name, value in row.items():
-            if name not in NOT_SHOWN and isinstance(value, int | float):
+            own = name not in NOT_SHOWN and not name.startswith(PROGRESS)
+            if own and isinstance(value, int | float):
                 columns.setdefault(name, []).append(float(value))
     lines = [(name, found[-1], min(found), max(found)) for name, found in columns.items()]
     return table(("value", "last", "lowest", "highest"), lines)

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, cast
 
 from mulligan.errors import UsageError
-from mulligan.words import duration, event_line, percent, shown, speed
+from mulligan.words import duration, event_line, percent, progress, shown, speed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -112,7 +112,7 @@ class Lines(Writer):
         if rate:
             parts += [speed(rate), f"eta {duration((self.total - seen) / rate)}"]
         parts += [f"{name} {value:.4g}" for name, value in shown(row).items()]
-        self.say("  ".join(parts))
+        self.say("  ".join([*parts, *filter(None, [progress(row)])]))
 
     def event(self, event: dict[str, Any]) -> None:
         self.say(f"event {event_line(event)}")
@@ -130,7 +130,8 @@ class JsonLines(Writer):
         self._object("start", {"facts": facts, "total": total})
 
     def row(self, row: dict[str, Any]) -> None:
-        self._object("row", row)
+        phrase = progress(row)
+        self._object("row", {**row, "progress": phrase} if phrase else row)
 
     def event(self, event: dict[str, Any]) -> None:
         self._object("event", event)
@@ -144,7 +145,7 @@ class JsonLines(Writer):
 
 
 class Panel(Writer):
-    """A live panel: a bar, images, speed and time left, losses by player, the last event.
+    """A live panel: a bar, images, speed, time left, losses by player, last evaluation and event.
 
     console: a rich console; made for standard output where none is given. It is redrawn at most
     four times a second, from `progress`, without a thread.
@@ -162,7 +163,7 @@ class Panel(Writer):
         self.seen = 0
         self.rate: float | None = None
         self.values: dict[str, float] = {}
-        self.last_event = ""
+        self.lines = {"progress": "", "last event": ""}
         self.next_draw = 0.0
 
     def start(self, facts: dict[str, str], total: int) -> None:
@@ -180,9 +181,10 @@ class Panel(Writer):
         self.seen = int(row.get("images", self.seen))
         self.rate = row.get("rate/images_per_second", self.rate)
         self.values = shown(row)
+        self.lines["progress"] = progress(row) or self.lines["progress"]
 
     def event(self, event: dict[str, Any]) -> None:
-        self.last_event = event_line(event)
+        self.lines["last event"] = event_line(event)
 
     def finish(self, status: str, lines: list[str]) -> None:
         self._draw()
@@ -216,7 +218,7 @@ class Panel(Writer):
         if left is not None:
             status.append(f"{duration(left)} left")
         share = self.seen / self.total if self.total else 1.0
-        return panel(self.facts, share, "  ·  ".join(status), self.values, self.last_event)
+        return panel(self.facts, share, "  ·  ".join(status), self.values, self.lines)
 
 
 def make_screen(kind: str = "auto") -> Screen:

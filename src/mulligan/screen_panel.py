@@ -18,16 +18,22 @@ class SteadyConsole(Console):
 
 
 def panel(
-    facts: dict[str, str], share: float, status: str, values: dict[str, float], event: str
+    facts: dict[str, str],
+    share: float,
+    status: str,
+    values: dict[str, float],
+    lines: dict[str, str],
 ) -> RenderableType:
-    """The whole panel. share: of the run that is done, 0 to 1. Text is shown as it is, never
-    read as markup. The fact "run" becomes the title, "folder" the line under the panel.
+    """The whole panel. share: of the run that is done, 0 to 1. lines: label -> text, the last
+    lines; empty ones are left out. Text is shown as it is, never read as markup. The fact "run"
+    becomes the title, "folder" the line under the panel.
     """
     parts: list[RenderableType] = [_facts(facts), _bar(share), Text(status)]
     if values:
         parts.append(_values(values))
-    if event:
-        parts.append(Text.assemble(("last event  ", "dim"), event, overflow="ellipsis"))
+    for label, line in lines.items():
+        if line:
+            parts.append(Text.assemble((f"{label:<10}  ", "dim"), line, overflow="ellipsis"))
     return Panel(
         Group(*parts),
         title=Text(facts.get("run", "mulligan"), style="bold"),

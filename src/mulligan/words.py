@@ -6,18 +6,47 @@ import math
 from typing import Any
 
 NOT_SHOWN = ("round", "images", "seconds")
+PROGRESS = "progress/"
+"""What the keys of an evaluation begin with: the figure's name, then "low" and "high"."""
 
 
 def shown(row: dict[str, Any]) -> dict[str, float]:
-    """The losses and accuracies of a row; not its counters, speeds and gradient norms."""
+    """The losses and accuracies of a row; not its counters, speeds, gradient norms and progress."""
     return {
         name: value
         for name, value in row.items()
         if name not in NOT_SHOWN
-        and not name.startswith(("rate/", "time/"))
+        and not name.startswith(("rate/", "time/", PROGRESS))
         and not name.endswith("/gradient")
         and isinstance(value, int | float)
     }
+
+
+def progress_name(row: dict[str, Any]) -> str:
+    """The figure that an evaluation put into this row, such as KD-digits; "" without one."""
+    names = [name.removeprefix(PROGRESS) for name in row if name.startswith(PROGRESS)]
+    return next((name for name in names if name not in ("low", "high")), "")
+
+
+def progress(row: dict[str, Any]) -> str:
+    """The evaluation of a row as in "KD-digits 0.0123 (0.0110 to 0.0136)"; "" without one."""
+    name = progress_name(row)
+    found = [row.get(PROGRESS + word) for word in (name, "low", "high")] if name else []
+    numbers = [float(value) for value in found if isinstance(value, int | float)]
+    return f"{name} {measured(*numbers)}" if len(numbers) == 3 else ""
+
+
+def measured(value: float, low: float, high: float) -> str:
+    """A value with its interval, "0.0123 (0.0110 to 0.0136)": no digits that are only noise.
+
+    Half of the interval has two digits, and all three numbers end where it does.
+    """
+    half = (high - low) / 2
+    if not all(map(math.isfinite, (value, low, high))) or half <= 0:
+        return f"{value:.4g} ({low:.4g} to {high:.4g})"
+    places = max(0, 1 - math.floor(math.log10(half)))
+    kind = f".{places}f" if places <= 6 else ".2e"
+    return f"{value:{kind}} ({low:{kind}} to {high:{kind}})"
 
 
 def percent(seen: int, total: int) -> int:

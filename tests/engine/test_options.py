@@ -42,7 +42,7 @@ def test_what_is_typed_is_read(name: str, typed: Any, value: Any) -> None:
     ("typed", "seconds"), [("90", 90), ("60s", 60), ("4m", 240), ("1.5h", 5400), (30, 30)]
 )
 def test_times_are_read_in_seconds_and_kept_as_written(typed: Any, seconds: float) -> None:
-    from mulligan.engine.options import seconds as read
+    from mulligan.engine.readers import seconds as read
 
     assert read(typed) == seconds
     assert BY_NAME["time"].parse(typed) == str(typed)

@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError
 
 from mulligan import __version__
 from mulligan.catalogue import USERS
-from mulligan.cli import doctor, recipes, runs, train
+from mulligan.cli import doctor, evaluate, recipes, runs, train
 from mulligan.cli.tokens import VERBS, explain, take_debug, tidy
 from mulligan.disk import storage_error
 from mulligan.errors import MulliganError
@@ -40,6 +40,8 @@ def build_app() -> App:
         "train": train.verb(),
         "resume": runs.resume,
         "sample": runs.sample,
+        "evaluate": evaluate.evaluate,
+        "compare": evaluate.compare,
         "runs": runs.list_runs,
         "recipes": recipes.recipes,
         "doctor": doctor.doctor,

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from mulligan.catalogue import nearest
 from mulligan.cli.train import shown, table
-from mulligan.engine import options
+from mulligan.engine import options, readers
 from mulligan.errors import UsageError
 from mulligan.places import launched_ranks
 
@@ -64,11 +64,12 @@ def sample(
     count: Annotated[str, Parameter(help="how many samples")] = "64",
     seed: Annotated[str, Parameter(help="number that all chance is drawn from")] = "0",
     label: Annotated[str | None, Parameter(help="class name or number, if it has classes")] = None,
+    checkpoint: Annotated[str, Parameter(help="best, last, or the round of one")] = "best",
     runs_dir: Annotated[str, RUNS_DIR] = "runs",
     force: Annotated[bool, Parameter(help="replace what is there", negative=())] = False,
 ) -> None:
     """Draw samples from a trained run; RUN may also be one of its checkpoints."""
-    number = options.Option("count", 64, "how many samples", options.whole(1, 1_000_000))
+    number = options.Option("count", 64, "how many samples", readers.whole(1, 1_000_000))
     wanted = _read(number, count, "--count", count)
     chance = _read("seed", seed, "--seed", seed)
     if Path(out).exists() and not force:
@@ -79,7 +80,7 @@ def sample(
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
-    model = load(run, runs_dir=runs_dir, warn=warn)
+    model = load(run, runs_dir=runs_dir, warn=warn, checkpoint=checkpoint)
     samples = model.sample(wanted, seed=chance, label=label)
     print(f"{wanted} samples in {samples.save(out, force=force)}")
 
@@ -178,9 +179,9 @@ def _same(name: str, typed: str, kept: Any) -> bool:
             value = f"{value[0]}x{value[1]}" if isinstance(value, tuple) else value
             return bool(value == kept)
         if isinstance(kept, bool):
-            return options.switch(typed) == kept
+            return readers.switch(typed) == kept
         if isinstance(kept, (int, float)):
-            return options.number(typed) == kept
+            return readers.number(typed) == kept
     except ValueError:
         return False
     return typed == str(kept)

@@ -10,12 +10,14 @@ from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 from mulligan.catalogue import nearest
 from mulligan.engine.options import OPTIONS
 
-VERBS = ("train", "resume", "sample", "runs", "recipes", "doctor")
+VERBS = ("train", "resume", "sample", "evaluate", "compare", "runs", "recipes", "doctor")
 SWITCHES = {option.flag for option in OPTIONS if option.is_switch}
 USAGE = {
     "train": "mulligan train DATA [--flag value]",
     "resume": "mulligan resume RUN [--images +100k]",
     "sample": "mulligan sample RUN --out grid.png",
+    "evaluate": "mulligan evaluate RUN|FOLDER [DATA]",
+    "compare": "mulligan compare RUN RUN ...",
     "runs": "mulligan runs [--runs-dir runs]",
     "recipes": "mulligan recipes [NAME]",
     "doctor": "mulligan doctor",
@@ -24,6 +26,7 @@ NEEDS = {
     "train": "DATA: a folder of images, a zip, or a name such as digits or 2d:ring",
     "resume": "RUN: a path, a name, the beginning of a name, or @last",
     "sample": "RUN: a path, a name, the beginning of a name, or @last",
+    "evaluate": "RUN or FOLDER: a run, or a folder, zip or .npz of images",
 }
 
 

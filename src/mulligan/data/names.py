@@ -17,3 +17,6 @@ NAMES: dict[str, str] = {
     "2d:spiral": "100,000 points of a noisy spiral with two arms",
 }
 """Name to sentence. Anything else that `open_data` takes is a folder or a zip of pictures."""
+
+WITH_TEST = frozenset(NAMES) - {"digits"}
+"""Those that have a test split."""

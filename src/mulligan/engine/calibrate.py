@@ -20,7 +20,7 @@ from mulligan.places import launched_ranks
 WARM_UP = 0.5  # seconds: the first rounds allocate memory and choose kernels
 MEASURE = 2.0  # seconds
 LEAST_ROUNDS = 5
-OVERHEAD = 0.08  # share of the time that ticks take: previews, checkpoints, reports
+OVERHEAD = 0.11  # share of the time that ticks take: previews, evaluations, checkpoints, reports
 
 
 def images_in(plan: Plan, seconds: float) -> int:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from mulligan.data.dataset import DataSet
 from mulligan.data.order import MOST_HELD_OUT
 from mulligan.engine.layers import Layer, Layers, Problems, Value
-from mulligan.engine.options import AUTO, OPTIONS, images, number
+from mulligan.engine.options import AUTO, OPTIONS
+from mulligan.engine.readers import images, number
+from mulligan.errors import MulliganError, UsageError
+from mulligan.evaluation.lens import choose, open_lens
+from mulligan.evaluation.reals import LEAST
 from mulligan.fields import Image
 
 Values = dict[str, Value]
@@ -20,6 +25,9 @@ IMAGES = 400_000
 HELD_OUT = 0.05
 TICKS = 40
 SAVE_EVERY = 4
+EVALUATIONS = 20
+LEAST_APART = 10_000  # images between two evaluations, which cost as much as a few hundred
+PATIENCE = 10
 
 
 def resolve_options(layers: Layers, data: DataSet) -> Values:
@@ -38,6 +46,7 @@ def resolve_options(layers: Layers, data: DataSet) -> Values:
     rows = training_rows(data, values["held_out"].value)
     _batch(values, layers, rows)
     values["images"] = _images(values, layers, rows)
+    _evaluation(values, data, rows, layers.problems)
     if values["save_every"].value == AUTO:
         values["save_every"] = Value(SAVE_EVERY, "default", "a checkpoint every 4 ticks")
     return values
@@ -46,6 +55,12 @@ def resolve_options(layers: Layers, data: DataSet) -> Values:
 def training_rows(data: DataSet, held_out: float) -> int:
     """How many rows of the data are trained on (copies of a held-out picture still counted)."""
     return len(data) - max(0, min(int(held_out * len(data)), MOST_HELD_OUT, len(data) - 1))
+
+
+def settle(values: Values) -> None:
+    """Compute what depends on the number of images, where it is still "auto"."""
+    settle_tick(values)
+    settle_evaluations(values)
 
 
 def settle_tick(values: Values) -> None:
@@ -57,6 +72,49 @@ def settle_tick(values: Values) -> None:
         tick = min(range(max(1, low), high + 1), key=lambda length: (-rounds % length) / length)
         reason = f"{rounds:,} rounds in about {TICKS} ticks"
         values["tick"] = Value(tick, "default", reason)
+
+
+def settle_evaluations(values: Values) -> None:
+    """Compute `evaluate_every` from the length of the run, if it is still "auto"."""
+    if values["evaluate_every"].value == AUTO:
+        tick = values["tick"].value * values["batch"].value
+        apart = max(values["images"].value / EVALUATIONS, LEAST_APART)
+        every = max(1, round(apart / tick))
+        reason = f"about {every * tick:,} images apart, and at the end"
+        values["evaluate_every"] = Value(every, "default", reason)
+
+
+def _evaluation(values: Values, data: DataSet, rows: int, problems: Problems) -> None:
+    """Extractor and patience; the extractor is opened, so that one without weights fails now."""
+    if values["patience"].value == AUTO:
+        reason = f"{PATIENCE} evaluations without a gain beyond noise end the run"
+        values["patience"] = Value(PATIENCE, "default", reason)
+    every, extractor = values["evaluate_every"].value, values["extractor"]
+    if extractor.value == AUTO:
+        name, reason = choose(data, quick=True)
+        values["extractor"] = Value(name, "default", reason)
+    if weights := values["weights"].value:  # a resume finds them from anywhere
+        path = str(Path(weights).expanduser().absolute())
+        values["weights"] = replace(values["weights"], value=path)
+    problem = _hindrance(values, data, rows) if every != 0 else None
+    if problem and every == extractor.value == AUTO:  # nobody asked for it
+        values["evaluate_every"] = Value(0, "default", problem.message)
+    elif problem:
+        problems.take(problem)
+
+
+def _hindrance(values: Values, data: DataSet, rows: int) -> MulliganError | None:
+    """Why a run on these data could not be evaluated."""
+    if rows < LEAST:
+        return UsageError(
+            f"{rows} rows are too few to evaluate a run: {LEAST} are needed", "--evaluate-every 0"
+        )
+    extractor, weights = values["extractor"].value, values["weights"].value or None
+    try:
+        open_lens(extractor, data.fields["real"], weights=weights)
+    except MulliganError as error:
+        return error
+    return None
 
 
 def _shape(values: Values, data: DataSet) -> None:

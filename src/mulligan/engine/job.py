@@ -13,6 +13,7 @@ from mulligan.data.dataset import DataSet
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.ema import Twin
 from mulligan.engine.feed import Feed
+from mulligan.engine.judge import Judge
 from mulligan.engine.optimizer_state import decode_optimizer, encode_optimizer
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
@@ -60,6 +61,8 @@ class Job:
         self.feed = Feed(plan.data, self.recipe, plan["held_out"], self.device, dtype)
         self.twin = Twin(self.recipe)
         self.counters, self.tally = Counters(), Tally()
+        self.judge = Judge(plan, self.feed)
+        self._shown_at = -1  # the round whose twin is ready
         self.last_tick = (0, 0.0)  # images and seconds, for the rate that the log shows
         self.recipe.now = self.recipe.schedule(0, self.total)
         if plan["compile"]:
@@ -67,7 +70,10 @@ class Job:
 
     def shown(self) -> Recipe:
         """The twin, ready to be looked at or saved."""
-        return self.twin.refresh(self.recipe.now.get("ema", 0.0), self._statistics_batches)
+        if self._shown_at != self.counters.round:
+            self.twin.refresh(self.recipe.now.get("ema", 0.0), self._statistics_batches)
+            self._shown_at = self.counters.round
+        return self.twin.recipe
 
     def _statistics_batches(self) -> list[Batch]:
         """The same batches at every call, so that a resume shows the same twin."""
@@ -111,6 +117,7 @@ class Job:
             "counters": asdict(self.counters),
             "now": self.recipe.now,
             "tally": self.tally.state(),
+            "judge": self.judge.state(),
             "ranks": self.world.size,
             "optimizers": {
                 name: encode_optimizer(player.optimizer)[1]
@@ -131,6 +138,8 @@ class Job:
         self.counters = Counters(**state["counters"])
         self.recipe.now = dict(state["now"])
         self.tally.restore(state["tally"])
+        self.judge.restore(state["judge"])
+        self._shown_at = -1
         self.last_tick = (self.counters.seen, self.counters.seconds)
 
 

@@ -15,10 +15,11 @@ import torch
 
 from mulligan import catalogue
 from mulligan.data.dataset import DataSet
-from mulligan.engine.choose import resolve_options, settle_tick
+from mulligan.engine.choose import resolve_options, settle
 from mulligan.engine.knobs import resolve_settings
 from mulligan.engine.layers import Layer, Layers, Problems, Value, config_layer, flags_layer
-from mulligan.engine.options import AUTO, BY_NAME, seconds
+from mulligan.engine.options import AUTO, BY_NAME
+from mulligan.engine.readers import seconds
 from mulligan.errors import DataError, MulliganError
 from mulligan.fields import Points, misfits
 from mulligan.recipe import Preset, Recipe
@@ -91,7 +92,7 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
     _try_to_build(plan)
     if values["images"].value is None:
         plan.values["images"] = _images_in_time(plan)
-    settle_tick(plan.values)
+    settle(plan.values)
     return plan
 
 

@@ -5,9 +5,6 @@ Looking changes nothing: modes, random states and buffers are as before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from PIL.Image import Image as Picture
@@ -16,7 +13,8 @@ from mulligan import pictures, plot_codes, plots
 from mulligan.disk import reporting
 from mulligan.engine.feed import from_batch
 from mulligan.engine.job import Job
-from mulligan.engine.randomness import key, undisturbed
+from mulligan.engine.randomness import key
+from mulligan.engine.watching import watching
 from mulligan.fields import Field, Image, Label, Points
 from mulligan.recipe import Recipe
 from mulligan.run import Run
@@ -25,19 +23,6 @@ GRID = 64  # images a grid
 CROWD = 2_000  # points a scatter, codes a latent space
 FINE = 64  # steps a side of a decision surface
 FILM_SECONDS = 8.0
-
-
-@contextmanager
-def watching(recipe: Recipe, key_value: int) -> Iterator[None]:
-    """Evaluation mode, no graph, a private random state; everything is put back afterwards."""
-    modes = [(module, module.training) for module in recipe.modules()]
-    recipe.eval()
-    try:
-        with torch.no_grad(), undisturbed(key_value):
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def draw(job: Job, run: Run) -> None:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from mulligan.disk import replace
 from mulligan.engine import checkpoint, preview
+from mulligan.engine.environment import environment
 from mulligan.engine.job import Job
+from mulligan.engine.judge import Verdict
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
 from mulligan.errors import Diverged, MulliganError, StorageError
+from mulligan.eventfiles import check_tensorboard, write_events
 from mulligan.recipe import Turn
 from mulligan.report import write_report
 from mulligan.run import Run
@@ -28,7 +27,6 @@ from mulligan.screen import Screen
 
 KEEP_EVERY = 10  # saves between two checkpoints that stay for good
 RETRY_SAVE_AFTER = (1, 4)  # seconds; a disk that was full for a moment does not end a run
-EXACT = ("torch", "python", "device", "threads", "cpu_capability", "ranks")
 
 
 @contextmanager
@@ -37,28 +35,11 @@ def nobody() -> Iterator[None]:
     yield
 
 
-def environment(device: str, ranks: int) -> dict[str, Any]:
-    """What an exact resume depends on, and what a reader of figures wants to know."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
-        "threads": torch.get_num_threads(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "ranks": ranks,
-    }
-
-
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Why a resume is not bit-exact, as "threads 2 -> 1"; empty if it is."""
-    return [f"{name} {before[name]} -> {now[name]}" for name in EXACT if before[name] != now[name]]
-
-
 def create(plan: Plan, world: World, command: str) -> Run:
     """The new run's folder, with what was decided written down. Collective."""
     path = None
+    if plan["tensorboard"]:
+        check_tensorboard()
     if world.leads:
         stem = f"{Path(plan.data.name).stem or plan.data.name}-{plan.recipe_name}"
         stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.")
@@ -135,9 +116,13 @@ def trace(
     )
 
 
-def tick(job: Job, run: Run, screen: Screen) -> None:
-    """Log the means since the last tick and draw the preview."""
+def tick(job: Job, run: Run, screen: Screen, last: bool) -> Verdict:
+    """Evaluate if it is due, log the means since the last tick, draw the preview. Collective.
+
+    last: the run ends here. Returns what the evaluation found, the same on every rank.
+    """
     at = job.counters
+    verdict, found = _evaluate(job, run, screen, last)
     skipped = job.stepper.skipped_updates()
     if skipped and job.world.leads:
         run.event("skipped", round=at.round, updates=skipped)
@@ -155,6 +140,7 @@ def tick(job: Job, run: Run, screen: Screen) -> None:
         "images": at.seen,
         "seconds": round(at.seconds, 3),
         **means,
+        **found,
         "rate/images_per_second": round(rate, 1),
     }
     job.tally.clear()
@@ -163,6 +149,35 @@ def tick(job: Job, run: Run, screen: Screen) -> None:
         run.log(row)
         screen.row(row)
         preview.draw(job, run)
+    return verdict
+
+
+def _look(job: Job, run: Run, screen: Screen) -> Verdict:
+    """Evaluate. Whatever goes wrong with it is said, and never stops training."""
+    at, twin = job.counters, job.shown()
+    try:
+        return job.judge.look(twin, at.round, at.seen)
+    except Exception as error:
+        reason = error.message if isinstance(error, MulliganError) else repr(error)
+        event = {"event": "evaluation failed", "round": at.round, "reason": reason}
+        screen.event(event)
+        run.event("evaluation failed", round=at.round, images=at.seen, reason=reason)
+        return Verdict(None, False, "")
+
+
+def _evaluate(job: Job, run: Run, screen: Screen, last: bool) -> tuple[Verdict, dict[str, float]]:
+    """The verdict, on every rank, and what the row says of it, on the leading one."""
+    at = job.counters
+    if not job.judge.due(math.ceil(at.round / job.tick), last):
+        return Verdict(None, False, ""), {}
+    looked = _look(job, run, screen) if job.world.leads else None
+    figure = looked.figure if looked else None
+    best, stop = job.world.tell((looked.best, looked.stop) if looked else None)
+    if figure is None:
+        return Verdict(None, best, stop), {}
+    run.figure({"round": at.round, "images": at.seen, "figures": [figure.to_json()]})
+    found = {figure.name: figure.value, "low": figure.low, "high": figure.high}
+    return Verdict(figure, best, stop), {f"progress/{word}": v for word, v in found.items()}
 
 
 def save(job: Job, run: Run, screen: Screen) -> None:
@@ -175,8 +190,9 @@ def save(job: Job, run: Run, screen: Screen) -> None:
         return
     for pause in (*RETRY_SAVE_AFTER, None):
         try:
-            keep = checkpoint.keep_last_and_every(every=KEEP_EVERY * job.tick * job.save_every)
-            checkpoint.save(run.checkpoints, job.counters.round, tensors, job.state(), keep=keep)
+            checkpoint.save(
+                run.checkpoints, job.counters.round, tensors, job.state(), keep=_kept(job)
+            )
             break
         except StorageError as error:
             if pause is None:
@@ -186,7 +202,14 @@ def save(job: Job, run: Run, screen: Screen) -> None:
                 run.event("save failed", reason=error.message, again_in=pause)
             time.sleep(pause)
     run.event("save", round=job.counters.round, images=job.counters.seen)
-    run.update(images=job.counters.seen, total=job.total)
+    run.update(images=job.counters.seen, total=job.total, best=job.judge.best())
+
+
+def _kept(job: Job) -> checkpoint.Keep:
+    """The newest three, the best, and every so many saves."""
+    rule = checkpoint.keep_last_and_every(every=KEEP_EVERY * job.tick * job.save_every)
+    best = job.judge.standing.best
+    return lambda rounds: rule(rounds) | ({best.round} if best else set())
 
 
 def report(job: Job, run: Run, screen: Screen) -> None:
@@ -195,6 +218,8 @@ def report(job: Job, run: Run, screen: Screen) -> None:
         return
     try:
         write_report(run)
+        if job.plan["tensorboard"]:
+            write_events(run)
     except Exception as error:
         run.event("report failed", reason=repr(error))
         screen.event({"event": "report failed", "reason": repr(error)})

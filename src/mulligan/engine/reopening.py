@@ -8,14 +8,15 @@ from typing import Any
 
 from mulligan.catalogue import load_recipe
 from mulligan.data.open import open_data
-from mulligan.engine import checkpoint, records
+from mulligan.engine import checkpoint
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.choose import check_device
+from mulligan.engine.environment import differences, environment
 from mulligan.engine.job import Job
 from mulligan.engine.layers import Problems
-from mulligan.engine.options import images as count
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan, Value
+from mulligan.engine.readers import images as count
 from mulligan.errors import DataError, UsageError
 from mulligan.fields import Image, fields_from_json, fields_to_json
 from mulligan.recipe import Recipe
@@ -77,11 +78,23 @@ def reopen(run: Run, world: World, screen: Screen, images: str | None, device: s
     )
     job = Job(plan, world)
     job.restore(found)
+    if _was_over(run, found.round):
+        job.judge.count_anew()
     if world.leads:
         checkpoint.set_aside(run.checkpoints, found.round)
         run.write_config(plan.stored())
+        run.update(best=job.judge.best())  # of this checkpoint; a newer one may be damaged
         _announce(run, job, screen)
     return job
+
+
+def _was_over(run: Run, round: int) -> bool:
+    """Whether the run has ended at this round before, so that who resumes it wants it to go on.
+
+    One that was killed just before it could say so is to end there, as if nothing had happened.
+    """
+    ends = [e.get("round") for e in run.events() if e.get("event") == "done"]
+    return run.info()["status"] == "done" or round in ends
 
 
 def _values(
@@ -140,8 +153,8 @@ def _same_data(state: dict[str, Any]) -> Any:
 
 def _announce(run: Run, job: Job, screen: Screen) -> None:
     """Write the resume down, and say whether it is exact."""
-    now = records.environment(job.device, job.world.size)
-    changed = records.differences(run.read_json("env.json"), now)
+    now = environment(job.device, job.world.size)
+    changed = differences(run.read_json("env.json"), now)
     exact = f"no ({', '.join(changed)})" if changed else "yes"
     at = job.counters
     run.event("resume", round=at.round, images=at.seen, exact=exact)

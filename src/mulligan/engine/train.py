@@ -16,11 +16,12 @@ from mulligan.run import Run
 from mulligan.screen import Screen
 
 
-def play(job: Job, run: Run, screen: Screen, asked: Asked) -> None:
-    """Play rounds until all images are seen or a stop is asked for.
+def play(job: Job, run: Run, screen: Screen, asked: Asked) -> str:
+    """Play rounds until all images are seen, nothing is gained any more, or a stop is asked for.
 
     Everything random is keyed by the place in the run, and the clock is read for display only.
-    Raises Stopped at a round's boundary, its checkpoint written; Diverged before a weight moves.
+    Returns why it ended. Raises Stopped at a round's boundary, its checkpoint written; Diverged
+    before a weight moves.
     """
     at = job.counters
     note = partial(records.trace, run) if job.traced and job.world.leads else None
@@ -30,18 +31,23 @@ def play(job: Job, run: Run, screen: Screen, asked: Asked) -> None:
         at.seconds = time.monotonic() - resumed_at
         screen.progress(at.seen, at.seen / at.seconds)
 
-        # Once a tick: log and draw. Once every few: save and report.
+        # Once a tick: evaluate if it is due, log, draw. Once every few: save and report.
         last = at.seen >= job.total
         if at.round % job.tick == 0 or last:
-            records.tick(job, run, screen)
-            if at.round % (job.tick * job.save_every) == 0 or last:
+            verdict = records.tick(job, run, screen, last)
+            due = at.round % (job.tick * job.save_every) == 0
+            if due or last or verdict.best or verdict.stop:
                 records.save(job, run, screen)
+            if due or last or verdict.stop:
                 records.report(job, run, screen)
+            if verdict.stop:
+                return verdict.stop
 
         # Stop where a run can go on exactly.
         if signal := job.world.agree(asked.signal):
             records.save(job, run, screen)
             raise Stopped(signal, run)
+    return "all images seen"
 
 
 def train(plan: Plan, screen: Screen, command: str = "") -> Run:
@@ -78,10 +84,11 @@ def resume(run: Run, screen: Screen, images: str | None = None, device: str | No
     """
     with joined() as world, run.lock() if world.leads else records.nobody():
         job = reopening.reopen(run, world, screen, images, device)
-        if job.counters.seen >= job.total:
-            screen.event({"event": "already done", "images": job.counters.seen})
+        over = job.counters.seen >= job.total
+        if reason := "all images seen" if over else world.tell(job.judge.stop()):
+            screen.event({"event": "already done", "images": job.counters.seen, "reason": reason})
             if world.leads:
-                run.update(status="done", reason="all images seen")
+                run.update(status="done", reason=reason, images=job.counters.seen, total=job.total)
             return run
         _to_the_end(job, run, screen)
     return run
@@ -96,7 +103,7 @@ def _to_the_end(job: Job, run: Run, screen: Screen) -> None:
             with listening() as asked:
                 if leads:
                     run.update(status="running", reason="")
-                play(job, run, screen, asked)
+                reason = play(job, run, screen, asked)
         except BaseException as error:
             status = {Stopped: "stopped", Diverged: "diverged"}.get(type(error), "crashed")
             reason = error.message if isinstance(error, MulliganError) else repr(error)
@@ -104,4 +111,4 @@ def _to_the_end(job: Job, run: Run, screen: Screen) -> None:
                 records.close(job, run, screen, status, reason)
             raise
         if leads:
-            records.close(job, run, screen, "done", "all images seen")
+            records.close(job, run, screen, "done", reason)

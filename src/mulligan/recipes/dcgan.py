@@ -67,7 +67,7 @@ class DCGAN(Duel):
                 "epsilon": 1e-7,
                 "ema": 0,
             },
-            run={"batch": 256, "epochs": 50, "held_out": 0},
+            run={"batch": 256, "epochs": 50, "held_out": 0, "patience": 0},
         ),
         "classic-bn": Preset(
             "the texts' second DCGAN: batch norm in both, one joint batch, noise on both targets",
@@ -86,7 +86,7 @@ class DCGAN(Duel):
                 "epsilon": 1e-7,
                 "ema": 0,
             },
-            run={"batch": 128, "epochs": 100, "held_out": 0},
+            run={"batch": 128, "epochs": 100, "held_out": 0, "patience": 0},
         ),
     }
     couples_rows: ClassVar[bool] = True

@@ -59,7 +59,7 @@ class GAN(Duel):
                 "epsilon": 1e-7,
                 "ema": 0,
             },
-            run={"batch": 128, "rounds": 20_000, "held_out": 0, "tick": 1000},
+            run={"batch": 128, "rounds": 20_000, "held_out": 0, "tick": 1000, "patience": 0},
         )
     }
     settings: Settings

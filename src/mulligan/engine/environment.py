@@ -1,0 +1,30 @@
+"""What an exact resume depends on."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+EXACT = ("torch", "python", "device", "threads", "cpu_capability", "ranks")
+
+
+def environment(device: str, ranks: int) -> dict[str, Any]:
+    """What an exact resume depends on, and what a reader of figures wants to know."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "ranks": ranks,
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Why a resume is not bit-exact, as "threads 2 -> 1"; empty if it is."""
+    return [f"{name} {before[name]} -> {now[name]}" for name in EXACT if before[name] != now[name]]

@@ -1,0 +1,1 @@
+"""From images to figures: protocols, references, probes, memorisation, results."""
