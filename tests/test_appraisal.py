@@ -179,8 +179,9 @@ def test_own_data_by_any_path_keep_their_held_out_rows(place: Path, words: str) 
 
 
 def test_other_data_are_compared_as_a_whole(place: Path) -> None:
-    found = evaluate("own", "fresh", count=60)
+    found = evaluate("own", "fresh")
     assert found.figures[0].stamp["split"] == "train"
+    assert found.figures[0].real_count == 200
     assert "copies of them look perfect" in found.notes[-1]
 
 

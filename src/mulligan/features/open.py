@@ -56,7 +56,7 @@ def _small(name: str, path: Path | None, resize: str, device: str) -> Extractor:
     if name == "squeezenet":
         from mulligan.features.squeezenet import open_squeezenet
 
-        return open_squeezenet(path, device)
+        return open_squeezenet(path, resize, device)
     if name in ("dinov2", "clip"):
         from mulligan.features.foreign import open_foreign
 

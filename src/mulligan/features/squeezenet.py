@@ -85,7 +85,7 @@ class SqueezeNet(nn.Module):
         return features
 
 
-def open_squeezenet(path: Path | None, device: str) -> Extractor:
+def open_squeezenet(path: Path | None, resize: str, device: str) -> Extractor:
     """SqueezeNet with the weights of a .npz file: the one named, else that in the data folder.
 
     Raises UsageError if there is none, and if its names or shapes are not those of the network.
@@ -101,6 +101,7 @@ def open_squeezenet(path: Path | None, device: str) -> Extractor:
         channels=3,
         size=SIZE,
         digest=file_sha256(path),
+        resize_mode=resize,
         note=NOTE,
         device=device,
     )
