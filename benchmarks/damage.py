@@ -181,7 +181,7 @@ def plot(tables: dict[str, Table], path: Path) -> None:
             axis.set_title(f"{name}: {damage}", fontsize=10)
             axis.set_xlabel(UNITS[damage], fontsize=8)
     axes[0][0].set_ylabel("share of the largest value")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower right", ncols=3)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="upper right", ncols=2)
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 

@@ -85,5 +85,6 @@ def joined() -> Iterator[World]:
     dist.init_process_group(backend, timeout=TIMEOUT)
     try:
         yield World(rank, size, local)
+        dist.barrier()  # one that left early was seen to abort, and the launcher then ends all
     finally:
         dist.destroy_process_group()
