@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from looking import DIGITS, digits
+from mulligan.data import points as points_of
 from mulligan.data.open import open_data
 from mulligan.errors import UsageError
 from mulligan.evaluation import appraise as appraising
@@ -144,10 +145,13 @@ def test_the_figures_of_training_rows_are_computed_once(
     assert asked == [1, 1, 1]
 
 
-def test_points_of_the_true_distribution_score_as_training_points_do() -> None:
+def test_points_of_the_true_distribution_score_as_training_points_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(points_of, "COUNT", 4000)
     reals = real_rows(open_data("2d:ring"), "test", 0.05)
     draw = torch.Generator().manual_seed(0)
-    points = open_data("2d:ring").arrays["real"][torch.randperm(100_000, generator=draw)[:400]]
+    points = open_data("2d:ring").arrays["real"][torch.randperm(4000, generator=draw)[:400]]
     fresh = points + 0.0005 * torch.randn(points.shape, generator=draw)  # else they are copies
     lens = open_lens("points", reals.data.fields["real"])
     found, picture = appraise(Samples(fresh, "ring"), reals, lens, Asked(count=400))
