@@ -81,23 +81,27 @@ def play(recipe: Recipe, turn: Turn, batch: Batch) -> dict[str, Tensor]:
 
 
 class Echo(nn.Module):
-    """A network that returns the first number of each row: scores and samples chosen by a test."""
+    """A network that returns the first number of each row, times a slope: scores by a test."""
 
-    def forward(self, rows: Tensor) -> Tensor:
-        return rows.flatten(1)[:, 0]
+    def __init__(self, slope: float = 1.0) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, rows: Tensor, *given: Tensor) -> Tensor:
+        return self.slope * rows.flatten(1)[:, 0]
 
 
 class Same(nn.Module):
     """A network that returns its input."""
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, *given: Tensor) -> Tensor:
         return rows
 
 
-def echo_duel(name: str, **knobs: Any) -> Recipe:
-    """A duel on 1-D points in which scores(x) = x and G(z) = z."""
+def echo_duel(name: str, slope: float = 1.0, **knobs: Any) -> Recipe:
+    """A duel on 1-D points in which scores(x) = slope x and G(z) = z."""
     recipe = build(name, Points(1, 1.0), latent=1, **knobs)
-    recipe.generator, recipe.discriminator = Same(), Echo()
+    recipe.generator, recipe.discriminator = Same(), Echo(slope)
     return recipe
 
 

@@ -19,7 +19,7 @@ ROOT = SOURCE / "mulligan"
 # dot where a whole folder is meant.
 ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "base": (("errors", "places", "words"), set()),
-    "fields": (("fields",), set()),
+    "fields": (("fields",), {"base"}),
     "data": (("data.",), {"base", "fields"}),
     "run": (("run", "layout", "disk", "jsonl"), {"base"}),
     "pictures": (("pictures", "plots", "plot_codes", "plot_frame"), set()),
@@ -111,6 +111,7 @@ MACHINES = {"device", "cuda", "cpu", "rank", "world", "print", "open", "item", "
 MOST_LINES, MOST_FUNCTION_LINES, MOST_ARGUMENTS = 250, 40, 6
 LONGER = {
     "recipe": "the contract stands on one page, with all its docstrings",
+    "networks.pairs.pair": "one keyword a property of the pair",
     "recipe.knob": "a thin form of pydantic's Field: one keyword a bound",
     "data.dataset.build": "one keyword an entry of the manifest",
     "cli.runs.sample": "one argument a flag",

@@ -63,7 +63,7 @@ def test_every_term_is_finite_and_reaches_all_weights_of_its_player(name: str, r
 def test_presets_train_on_images(name: str, preset: str, real: Field) -> None:
     settings = load_recipe(name).presets[preset].settings
     torch.manual_seed(1)
-    check_turns(build(name, real, **{"width": 4, **settings}))
+    check_turns(build(name, real, **{**settings, "width": 8}))
 
 
 @every_preset

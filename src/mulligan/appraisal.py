@@ -74,7 +74,7 @@ def evaluate(
     reals = _reals(model, data, asked.split)
     lens = _lens(asked, reals.data)
     count = min(asked.count, len(reals.values))
-    samples = _made(model, count, asked.seed, run.name if run else model.path.name)
+    samples = _made(model, reals, count, asked.seed, run.name if run else model.path.name)
     found, picture = appraise(samples, reals, lens, _asked(asked, count))
     if run is not None:
         try:
@@ -173,8 +173,12 @@ def _like(name: str, field: Field) -> DataSet:
     return opened
 
 
-def _made(model: Model, count: int, seed: int, target: str) -> Samples:
-    made = model.sample(count, seed=seed)
+def _made(model: Model, reals: Reals, count: int, seed: int, target: str) -> Samples:
+    """Samples of the generator; their classes are those of real rows, where it can be asked."""
+    label = None
+    if model.labelled and reals.labels is not None:
+        label = reals.labels[some(count, len(reals.labels), seed)].numpy()
+    made = model.sample(count, seed=seed, label=label)
     values = torch.from_numpy(made.values)
     return Samples(
         values.permute(0, 3, 1, 2) if isinstance(model.field, Image) else values,

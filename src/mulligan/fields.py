@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from mulligan.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Field:
@@ -75,6 +77,17 @@ class Label(Field):
 KINDS: dict[str, type[Field]] = {kind.kind: kind for kind in (Image, Points, Label)}
 Fields = dict[str, Field]
 Reads = dict[str, tuple[type[Field], ...]]
+
+
+def class_count(fields: Fields) -> int:
+    """The number of classes of the field "label". Raises UsageError if there is none."""
+    label = fields.get("label")
+    if not isinstance(label, Label):
+        raise UsageError(
+            "the data have no labels, and this recipe is to be told the class",
+            "put each class in a sub-folder of its own, or choose a recipe without labels",
+        )
+    return len(label.names)
 
 
 def fields_to_json(fields: Fields) -> dict[str, Any]:

@@ -25,6 +25,9 @@ from mulligan.recipe import Batch, Recipe
 from mulligan.run import Run
 from mulligan.samples import Samples
 
+Wanted = int | str | np.ndarray | None
+"""The class of samples: a name or number for all, one number for each, or None."""
+
 CHUNK = 64  # samples drawn together: sample k of a seed is the same whatever the count
 
 
@@ -40,11 +43,12 @@ class Model:
         """What a sample is: its kind, shape and scale."""
         return self.recipe.fields["real"]
 
-    def sample(self, count: int, seed: int = 0, label: int | str | None = None) -> Samples:
+    def sample(self, count: int, seed: int = 0, label: Wanted = None) -> Samples:
         """`count` samples; a pure function of the weights, the seed and the label.
 
-        label: a class name or number, for recipes that have "label" among their conditions; left
-        out, the classes take turns. Sample k of a seed does not depend on `count`.
+        label: a class name or number, or (count,) numbers, for recipes that have "label" among
+        their conditions; left out, the classes that were trained on take turns. Sample k of a seed
+        does not depend on `count`.
         """
         if count < 1:
             raise UsageError(f"--count {count} is too low: it must be at least 1", "--count 64")
@@ -61,17 +65,27 @@ class Model:
         values = torch.cat(parts)[:count]
         if isinstance(self.field, Image):
             values = values.permute(0, 2, 3, 1).contiguous()
-        return Samples(values.numpy(), self.field, labels)
-
-    def _labels(self, count: int, label: int | str | None) -> np.ndarray | None:
         field = self.recipe.fields.get("label")
-        if "label" not in self.recipe.conditions or not isinstance(field, Label):
+        names = field.names if isinstance(field, Label) else ()
+        return Samples(values.numpy(), self.field, labels, names)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a class can be asked for."""
+        return "label" in self.recipe.conditions
+
+    def _labels(self, count: int, label: Wanted) -> np.ndarray | None:
+        field = self.recipe.fields.get("label")
+        if not self.labelled or not isinstance(field, Label):
             if label is not None:
                 raise UsageError(
                     f"--label {label}: the recipe {self.state['recipe']['name']} has no labels",
                     "leave --label out",
                 )
             return None
+        if isinstance(label, np.ndarray):
+            return label.astype(np.int64)
+        label = label if label is not None else self.state["values"]["only_label"] or None
         if label is None:
             return np.arange(count, dtype=np.int64) % len(field.names)
         return np.full(count, class_number(field.names, label), dtype=np.int64)

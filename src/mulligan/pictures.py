@@ -46,12 +46,18 @@ Pixels = NDArray[np.uint8]
 Frame = Image.Image | Path
 
 
-def grid(images: Any, columns: int | None = None, scale: int | None = None) -> Image.Image:
+def grid(
+    images: Any,
+    columns: int | None = None,
+    scale: int | None = None,
+    names: Sequence[str] = (),
+) -> Image.Image:
     """All images in rows, in reading order, with a light gutter around each.
 
     images: uint8 (N, C, H, W) with 1, 3 or 4 channels and N >= 1; 4 channels are laid over a
     checkerboard. columns: None makes the whole about square. scale: a whole factor, nearest
-    neighbour; None enlarges small images. The result is grey for 1 channel, else RGB.
+    neighbour; None enlarges small images. names: what stands before each row, or nothing. The
+    result is grey for 1 channel, else RGB.
     """
     pixels = _checked(images)
     count, _, height, width = pixels.shape
@@ -65,7 +71,21 @@ def grid(images: Any, columns: int | None = None, scale: int | None = None) -> I
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         sheet.paste(tile, (GUTTER + column * step_x, GUTTER + row * step_y))
-    return sheet
+    return _named_rows(sheet, names, step_y) if names else sheet
+
+
+def _named_rows(sheet: Image.Image, names: Sequence[str], step: int) -> Image.Image:
+    """The sheet with a name before each row of `step` pixels; long names are cut."""
+    font = ImageFont.load_default(size=14)
+    shown = [name if len(name) <= 24 else name[:23] + "\u2026" for name in names]
+    left = math.ceil(max(font.getlength(name) for name in shown)) + 12
+    whole = Image.new(sheet.mode, (left + sheet.width, sheet.height), _grey(sheet.mode, PAPER))
+    whole.paste(sheet, (left, 0))
+    draw = ImageDraw.Draw(whole)
+    for row, name in enumerate(shown):
+        place = (left - 6, GUTTER + row * step + (step - GUTTER) / 2)
+        draw.text(place, name, _grey(sheet.mode, INK), font=font, anchor="rm")
+    return whole
 
 
 def beside(columns: dict[str, Any], rows: int = 8) -> Image.Image:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -45,3 +46,11 @@ def to_image(figure: Figure) -> Image.Image:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+
+
+def colours(labels: Any) -> NDArray[np.float64]:
+    """(N, 4) colours, evenly spread over the classes that occur."""
+    from matplotlib import colormaps
+
+    _, places = np.unique(np.asarray(labels), return_inverse=True)
+    return np.asarray(colormaps["turbo"](places / max(1, places.max())), dtype=np.float64)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mulligan.plot_frame import BLUE, INK, frame, title, to_image
+from mulligan.plot_frame import BLUE, INK, colours, frame, title, to_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,16 +35,17 @@ def draw_points(
     *,
     seen: int | None = None,
     undecided: float | None = 0.0,
+    labels: Any = None,
 ) -> Image.Image | None:
     """`densities` for 1-D points, `scatter` for 2-D points, None for more: they cannot be drawn.
 
-    field: D's scores as these two functions take them.
+    field: D's scores as these two functions take them. labels: as `scatter` takes them.
     """
     dims = np.asarray(real).shape[1]
     if dims == 1:
         return densities(real, generated, field, seen=seen, undecided=undecided)
     if dims == 2:
-        return scatter(real, generated, field, seen=seen, undecided=undecided)
+        return scatter(real, generated, field, seen=seen, undecided=undecided, labels=labels)
     return None
 
 
@@ -68,6 +69,7 @@ def scatter(
     *,
     seen: int | None = None,
     undecided: float | None = 0.0,
+    labels: Any = None,
 ) -> Image.Image:
     """Generated 2-D points over the real ones, D's opinion of the plane behind them.
 
@@ -75,6 +77,7 @@ def scatter(
     (len(ys), len(xs)), high means real. seen: for the title. undecided: the score at which D cannot
     tell: 0 for scores whose sigmoid is a probability, u > 0 where fakes aim at 0 and reals at 2u;
     None for critics, whose zero means nothing: then the middle between real and generated points.
+    labels: (N,) whole numbers, the class asked for of each generated point, which colours it.
     """
     real, generated = _points(real, 2), _points(generated, 2)
     across, up = view(real)
@@ -89,7 +92,7 @@ def scatter(
         drawn[:, 0],
         drawn[:, 1],
         s=11,
-        color=GENERATED,
+        c=GENERATED if labels is None else _thin(colours(labels)),
         edgecolors="white",
         linewidths=0.3,
         label="generated",
@@ -181,8 +184,8 @@ def _draw_field(
         return float(scores[row, column].mean())
 
     judged = _judged(scores, undecided, [mean_at(part) for part in points if len(part)])
-    colours = LinearSegmentedColormap.from_list("judge", [FAKE_SIDE, UNDECIDED, REAL_SIDE])
-    axes.contourf(xs, ys, judged, levels=np.linspace(0, 1, 21), cmap=colours, zorder=0)
+    shades = LinearSegmentedColormap.from_list("judge", [FAKE_SIDE, UNDECIDED, REAL_SIDE])
+    axes.contourf(xs, ys, judged, levels=np.linspace(0, 1, 21), cmap=shades, zorder=0)
     if judged.min() < 0.5 < judged.max():
         axes.contour(xs, ys, judged, levels=[0.5], colors=[INK], linewidths=0.9, zorder=1)
 

@@ -19,7 +19,7 @@ from pydantic.config import JsonDict
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mulligan.fields import Fields, Image, Points, Reads
+from mulligan.fields import Fields, Image, Points, Reads, class_count
 from mulligan.networks.pairs import pair
 
 Batch = dict[str, Tensor]
@@ -29,6 +29,8 @@ Terms = dict[str, Tensor]
 """Named scalars, each a MEAN over rows. Their SUM is minimised; each is logged as player/term."""
 
 Role = Literal["rate", "ema", "penalty", "critic_steps", "augment"]
+
+Body = Literal["auto", "mlp", "dcgan", "plain", "resnet", "compact"]
 
 
 def knob(
@@ -97,7 +99,8 @@ class Recipe(nn.Module):
     """A GAN system: networks, memory, losses and turns. Subclass it, or `Duel` where two play.
 
     reads: the fields of a training batch and the kinds each may have.
-    conditions: with "noise", the only fields that `generate` may read.
+    conditions: with "noise", the only fields that `generate` may read; a knob may decide them, in
+    `__init__` before the networks are built.
     averaged: children that have a twin of averaged weights, used for every picture and figure.
     couples_rows: a loss does not treat the rows of a batch independently (batch norm, pools), so
     splitting a batch over ranks or pieces changes it slightly.
@@ -113,7 +116,7 @@ class Recipe(nn.Module):
     presets: ClassVar[dict[str, Preset]] = {}
     run: ClassVar[dict[str, Any]] = {}
     reads: ClassVar[Reads] = {"real": (Image, Points)}
-    conditions: ClassVar[tuple[str, ...]] = ()
+    conditions: tuple[str, ...] = ()
     averaged: ClassVar[tuple[str, ...]] = ()
     couples_rows: ClassVar[bool] = False
     shared_memory: ClassVar[tuple[str, ...]] = ()
@@ -193,10 +196,11 @@ class Duel(Recipe):
     """
 
     class Settings(Recipe.Settings):
-        body: Literal["auto", "mlp", "dcgan", "plain"] = knob(
+        body: Body = knob(
             "auto",
             "pair of networks: mlp (fully connected), dcgan (strided convolutions, batch norm in "
-            "both), plain (the same without batch norm in the discriminator); auto is mlp for "
+            "both), plain (the same without batch norm in the discriminator), resnet (residual "
+            "blocks at every size), compact (residual blocks on small maps); auto is mlp for "
             "points and plain for images",
         )
         latent: int = knob(64, "numbers of noise for each sample", low=1, high=4096)
@@ -226,7 +230,19 @@ class Duel(Recipe):
     def networks(self) -> tuple[nn.Module, nn.Module]:
         """The generator and the discriminator for this recipe's settings and fields."""
         knobs = self.settings
-        return pair(knobs.body, self.fields["real"], knobs.latent, knobs.width)
+        return pair(knobs.body, self.fields["real"], knobs.latent, knobs.width, self.classes)
+
+    @property
+    def classes(self) -> int:
+        """How many classes the networks are told apart; 0 where labels are no condition.
+
+        Raises UsageError if labels are a condition and the data have none.
+        """
+        return class_count(self.fields) if "label" in self.conditions else 0
+
+    def given(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The conditions of this batch, in order: what both networks see besides their input."""
+        return tuple(batch[name] for name in self.conditions)
 
     def optimizers(self) -> dict[str, Optimizer]:
         def adam(network: nn.Module) -> Optimizer:
@@ -252,11 +268,11 @@ class Duel(Recipe):
         raise NotImplementedError
 
     def generate(self, batch: Batch) -> Tensor:
-        samples: Tensor = self.generator(batch["noise"])
+        samples: Tensor = self.generator(batch["noise"], *self.given(batch))
         return samples
 
     def scores(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return {"discriminator": self.discriminator(images)}
+        return {"discriminator": self.discriminator(images, *self.given(batch))}
 
     def score(self, images: Tensor, batch: Batch) -> Tensor:
         """The one judge's raw scores, (N,)."""

@@ -20,12 +20,13 @@ class Samples:
     """Generated samples.
 
     values: uint8 (N, H, W, C) images or float32 (N, dims) points in data units.
-    labels: (N,) int64 where the generator takes labels, else None.
+    labels: (N,) int64 where the generator takes labels, else None. names: of the classes.
     """
 
     values: np.ndarray
     field: Field
     labels: np.ndarray | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def images(self) -> np.ndarray:
@@ -79,9 +80,9 @@ class Samples:
 
     def _picture(self) -> bytes:
         if isinstance(self.field, Image):
-            picture = pictures.grid(self.values.transpose(0, 3, 1, 2))
+            picture = self._grid()
         else:
-            drawn = plots.draw_points(self.values, self.values)
+            drawn = plots.draw_points(self.values, self.values, labels=self.labels)
             if drawn is None:
                 dims = self.values.shape[1]
                 raise UsageError(f"points with {dims} coordinates cannot be drawn", "--out x.npz")
@@ -89,6 +90,16 @@ class Samples:
         buffer = io.BytesIO()
         picture.save(buffer, format="PNG")
         return buffer.getvalue()
+
+    def _grid(self) -> Picture.Image:
+        """All images; of several classes, a row a class, as long as the smallest class."""
+        images = self.values.transpose(0, 3, 1, 2)
+        if self.labels is None or len(classes := np.unique(self.labels)) < 2:
+            return pictures.grid(images)
+        places = [np.flatnonzero(self.labels == label) for label in classes]
+        columns = min(map(len, places))
+        rows = np.concatenate([own[:columns] for own in places])
+        return pictures.grid(images[rows], columns, names=[self.names[at] for at in classes])
 
     def _arrays(self) -> bytes:
         kind = "images" if isinstance(self.field, Image) else "points"

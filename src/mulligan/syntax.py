@@ -77,12 +77,13 @@ def read_recipe(path: Path, contract: Path) -> RecipeFacts:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     header = ast.get_docstring(tree) or ""
     recipe = next((cls for cls in _classes(tree) if set(_bases(cls)) & set(BASES)), None)
-    parents = {cls.name: cls for cls in _classes(ast.parse(contract.read_text(encoding="utf-8")))}
+    above = ast.parse(contract.read_text(encoding="utf-8"))
+    parents, names = {cls.name: cls for cls in _classes(above)}, _aliases(above)
     knobs: dict[str, KnobFacts] = {}
     presets: dict[str, str] = {}
     if recipe is not None:
         for cls in [*_lineage(recipe, parents), recipe]:
-            knobs.update({knob.name: knob for knob in _knobs(cls, knobs)})
+            knobs.update({knob.name: knob for knob in _knobs(cls, knobs, names)})
         presets = _presets(recipe)
     claim = header.split("\n\n")[0].replace("\n", " ") if header else ""
     return RecipeFacts(
@@ -110,6 +111,15 @@ def _classes(tree: ast.Module) -> list[ast.ClassDef]:
     return [node for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
+def _aliases(tree: ast.Module) -> dict[str, ast.expr]:
+    """Names given to types at the top of a module: Body = Literal[...]."""
+    return {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
 def _bases(cls: ast.ClassDef) -> list[str]:
     """The last word of each base: mulligan.Duel and Duel are the same."""
     return [ast.unparse(base).rsplit(".", 1)[-1] for base in cls.bases]
@@ -124,7 +134,9 @@ def _lineage(cls: ast.ClassDef, known: dict[str, ast.ClassDef]) -> list[ast.Clas
     return above
 
 
-def _knobs(cls: ast.ClassDef, inherited: dict[str, KnobFacts]) -> Iterator[KnobFacts]:
+def _knobs(
+    cls: ast.ClassDef, inherited: dict[str, KnobFacts], names: dict[str, ast.expr]
+) -> Iterator[KnobFacts]:
     settings = [
         node for node in cls.body if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ]
@@ -133,7 +145,8 @@ def _knobs(cls: ast.ClassDef, inherited: dict[str, KnobFacts]) -> Iterator[KnobF
             continue
         if node.target.id == "model_config" or "ClassVar" in ast.unparse(node.annotation):
             continue
-        yield _knob(node.target.id, node.annotation, node.value, inherited)
+        annotation = names.get(ast.unparse(node.annotation), node.annotation)
+        yield _knob(node.target.id, annotation, node.value, inherited)
 
 
 def _knob(

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.runner import context
+from helpers import TINY, batch_for, build
 from mulligan.catalogue import load_recipe, recipe_names
 from mulligan.engine.parallel import World, joined
 
@@ -72,10 +73,21 @@ def two_ranks(tmp_path_factory):
     return [json.loads((out / f"{place}.json").read_text()) for place in (0, 1)]
 
 
+def draws(name: str) -> bool:
+    """Whether a loss draws for itself (a mixing weight): such draws differ from rank to rank."""
+    recipe = build(name, TINY["2-D points"])
+    before = torch.get_rng_state()
+    for turn in recipe.turns():
+        turn.loss(batch_for(recipe))
+    return not torch.equal(before, torch.get_rng_state())
+
+
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_two_ranks_equal_one(recipe, two_ranks):
     alone = play(recipe, World())
     assert two_ranks[0][recipe]["noise"] == alone["noise"]
+    if draws(recipe):
+        return
     for result in two_ranks:
         for got, expected in zip(result[recipe]["rounds"], alone["rounds"], strict=True):
             assert got == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -83,5 +95,6 @@ def test_two_ranks_equal_one(recipe, two_ranks):
             assert result[recipe]["weights"][name] == pytest.approx(values, rel=1e-9, abs=1e-12)
 
 
-def test_some_recipes_are_independent():
+def test_most_recipes_are_compared():
     assert {"gan", "vae"} <= set(INDEPENDENT)
+    assert {"gan", "r3gan", "cgan"} <= {name for name in recipe_names() if not draws(name)}

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from helpers import batch_for, build, column, echo_duel
 from mulligan.fields import Image
+from mulligan.networks.keras import SameConv
 from mulligan.recipe import Recipe
-from mulligan.recipes.dcgan import DCGAN, SameConv, SameUp
+from mulligan.recipes.dcgan import DCGAN, SameUp
 
 BATCH = {"real": column(2.0, -1.0), "noise": column(0.5, -3.0)}  # the scores, by way of echo_duel
 
@@ -140,7 +141,7 @@ def impulse(row: int, column_: int, side: int = 28) -> Tensor:
 
 
 def test_same_padding_is_one_before_and_two_behind() -> None:
-    conv = SameConv(1, 1, stride=2)
+    conv = SameConv(1, 1, 5, stride=2)
     nn.init.ones_(conv.conv.weight)
     nn.init.zeros_(conv.conv.bias)
     # with padding (1, 2), output o covers inputs 2o - 1 to 2o + 3
@@ -154,7 +155,7 @@ def test_same_padding_is_one_before_and_two_behind() -> None:
 @pytest.mark.parametrize("stride", [1, 2])
 def test_transposed_convolution_is_the_adjoint_of_same(stride: int) -> None:
     torch.manual_seed(0)
-    down, up = SameConv(2, 3, stride), SameUp(3, 2, stride)
+    down, up = SameConv(2, 3, 5, stride), SameUp(3, 2, stride)
     nn.init.zeros_(down.conv.bias)
     up.conv.weight.data = down.conv.weight.data  # (3, 2, 5, 5) in both
     images, maps = torch.randn(1, 2, 8, 12), torch.randn(1, 3, 8 // stride, 12 // stride)

@@ -62,6 +62,10 @@ class Reading(dict[str, Tensor]):
         return Reading(self["noise"][cut], self.rows[cut], self.read)
 
 
+MOST_CLASSES = 16
+"""Rows of a grid in which each class has one; of more classes evenly many are shown."""
+
+
 class Feed:
     """The source of a run's batches, and of the fixed rows that previews look at."""
 
@@ -112,4 +116,23 @@ class Feed:
         rows = source[torch.arange(count) % len(source)]
         batch = self.fields(rows, self.data.fields)
         batch["noise"] = self.noise(count, noise_key)
+        return batch
+
+    def by_class(self, columns: int, noise_key: int) -> Batch:
+        """The preview's batch where the class is a condition: class after class, `columns` each.
+
+        Every class gets the same noise, so that samples above each other differ by their class
+        alone. Rows are held-out ones if those have all the classes that are trained on.
+        """
+        source, labels = self.held_out, self.data.arrays["label"]
+        if len(labels[source].unique()) < len(labels[self.training].unique()):
+            source = self.training
+        own = labels[source]
+        classes = own.unique()
+        if len(classes) > MOST_CLASSES:
+            classes = classes[torch.linspace(0, len(classes) - 1, MOST_CLASSES).round().long()]
+        each = [source[own == label] for label in classes]
+        rows = torch.cat([some[torch.arange(columns) % len(some)] for some in each])
+        batch = self.fields(rows, self.data.fields)
+        batch["noise"] = torch.cat([self.noise(columns, noise_key)] * len(each))
         return batch

@@ -16,10 +16,11 @@ from mulligan.engine.job import Job
 from mulligan.engine.randomness import key
 from mulligan.engine.watching import watching
 from mulligan.fields import Field, Image, Label, Points
-from mulligan.recipe import Recipe
+from mulligan.recipe import Batch, Recipe
 from mulligan.run import Run
 
 GRID = 64  # images a grid
+COLUMNS = 8  # images of a class, in a grid of classes
 CROWD = 2_000  # points a scatter, codes a latent space
 FINE = 64  # steps a side of a decision surface
 FILM_SECONDS = 8.0
@@ -65,17 +66,28 @@ def draw_film(run: Run, field: Field) -> None:
 
 def _image_pictures(job: Job, twin: Recipe) -> dict[str, Picture]:
     field = job.plan.data.fields["real"]
-    shown = twin.show(job.feed.fixed(GRID, key(job.seed, 0, "preview")))
+    batch, names = _image_batch(job, twin)
+    shown = twin.show(batch)
     images = {
         name: from_batch(values, field).numpy() for name, values in shown.items() if name != "codes"
     }
-    drawn = {"": pictures.grid(images["generated"])}
+    columns = COLUMNS if names else None
+    drawn = {"": pictures.grid(images["generated"], columns, names=names)}
     others = {name: values for name, values in images.items() if name != "generated"}
     if others:
-        drawn["-".join(others)] = pictures.beside(others)
+        drawn["-".join(others) if len(others) < 4 else "columns"] = pictures.beside(others)
     if "codes" in shown:
         drawn["codes"] = _codes(job, twin)
     return drawn
+
+
+def _image_batch(job: Job, twin: Recipe) -> tuple[Batch, list[str]]:
+    """The preview's batch, and the class of each row of the grid where it is a condition."""
+    seed, label = key(job.seed, 0, "preview"), job.plan.data.fields.get("label")
+    if "label" not in twin.conditions or not isinstance(label, Label):
+        return job.feed.fixed(GRID, seed), []
+    batch = job.feed.by_class(COLUMNS, seed)
+    return batch, [label.names[at] for at in batch["label"][::COLUMNS].tolist()]
 
 
 def _codes(job: Job, twin: Recipe) -> Picture:
@@ -92,14 +104,21 @@ def _codes(job: Job, twin: Recipe) -> Picture:
 
 def _plots(job: Job, twin: Recipe) -> dict[str, Picture]:
     field = job.plan.data.fields["real"]
-    shown = twin.show(job.feed.fixed(CROWD, key(job.seed, 0, "preview")))
+    batch = job.feed.fixed(CROWD, key(job.seed, 0, "preview"))
+    shown = twin.show(batch)
     rows = job.feed.training[:CROWD]
     real = from_batch(job.feed.fields(rows, ["real"])["real"], field).numpy()
     fake = from_batch(shown["generated"], field).numpy()
-    surface = _judgement(job, twin, real)
+    labelled = "label" in twin.conditions  # then each class has a surface of its own
+    surface = None if labelled else _judgement(job, twin, real)
     drawn = {"codes": _codes(job, twin)} if "codes" in shown else {}
     picture = plots.draw_points(
-        real, fake, surface, seen=job.counters.seen, undecided=twin.undecided
+        real,
+        fake,
+        surface,
+        seen=job.counters.seen,
+        undecided=twin.undecided,
+        labels=batch["label"].cpu().numpy() if labelled else None,
     )
     return drawn if picture is None else {"": picture, **drawn}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypeVar
+
 from torch import nn
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -31,3 +34,14 @@ def normal(network: nn.Module, deviation: float = 0.02) -> None:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, deviation)
+
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def scaled(layer: Layer, gain: float) -> Layer:
+    """The layer with weights N(0, gain^2 / fan_in) and a bias, if it has one, of zero."""
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -17,22 +17,24 @@ Departs  a rate of 5e-4 instead of 2e-4, for short runs; Gaussian noise instead 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mulligan.fields import Image
+from mulligan.losses import cross_entropy
 from mulligan.networks.initial import glorot
+from mulligan.networks.keras import SameConv
 from mulligan.networks.pairs import image_field, pair
 from mulligan.networks.strided import Grid
-from mulligan.recipe import Batch, Duel, Preset, Terms, knob
+from mulligan.recipe import Batch, Body, Duel, Preset, Terms, knob
 
 
 class DCGAN(Duel):
     class Settings(Duel.Settings):
-        body: Literal["auto", "mlp", "dcgan", "plain"] = knob(
+        body: Body = knob(
             "auto",
             "pair of networks: auto is dcgan (batch norm in both) for images and mlp for points, "
             "plain has no batch norm in the discriminator",
@@ -106,12 +108,10 @@ class DCGAN(Duel):
     def discriminator_loss(self, batch: Batch) -> Terms:
         real, fake = self.judge(batch)
         self.watch_accuracy(real, fake)
-        real_noise = self.settings.label_noise * torch.rand_like(real)
-        fake_noise = self.settings.label_noise * torch.rand_like(fake)
-        weight = 0.5 if self.settings.joint else 1.0
+        weight, noise = (0.5 if self.settings.joint else 1.0), self.settings.label_noise
         return {
-            "real": weight * (F.softplus(-real) - real_noise * real).mean(),
-            "fake": weight * (F.softplus(fake) - fake_noise * fake).mean(),
+            "real": weight * cross_entropy(real, 1, noise),
+            "fake": weight * cross_entropy(fake, 0, noise),
         }
 
     def judge(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -125,24 +125,6 @@ class DCGAN(Duel):
     def generator_loss(self, batch: Batch) -> Terms:
         fake = self.score(self.generate(batch), batch)
         return {"fake": F.softplus(-fake).mean()}
-
-
-class SameConv(nn.Module):
-    """5x5 convolution with Keras's "same" padding: an even side at stride 2 is padded (1, 2)."""
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-        self.conv = nn.Conv2d(channels, width, 5, stride=stride)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, width, ceil(H / stride), ceil(W / stride))."""
-        pads: list[int] = []
-        for side in (images.shape[3], images.shape[2]):
-            total = max(0, (math.ceil(side / self.stride) - 1) * self.stride + 5 - side)
-            pads += [total // 2, total - total // 2]
-        maps: Tensor = self.conv(F.pad(images, pads))
-        return maps
 
 
 class SameUp(nn.Module):
@@ -205,8 +187,8 @@ class KerasDiscriminator(nn.Module):
     def __init__(self, image: Image, width: int, slope: float, dropout: float, norm: bool) -> None:
         super().__init__()
         self.slope, self.dropout, self.norm = slope, dropout, norm
-        self.first = SameConv(image.channels, width, stride=2)
-        self.second = SameConv(width, 2 * width, stride=2)
+        self.first = SameConv(image.channels, width, 5, stride=2)
+        self.second = SameConv(width, 2 * width, 5, stride=2)
         widths = (width, 2 * width)
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(w, eps=1e-3, momentum=0.01) if norm else nn.Dropout(dropout)

@@ -17,15 +17,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from mulligan.fields import Image, Points
+from mulligan.losses import cross_entropy
 from mulligan.networks import mlp
 from mulligan.networks.initial import glorot
 from mulligan.networks.pairs import mlp_hidden, resolve
-from mulligan.recipe import Batch, Duel, Preset, Terms, Turn, knob
+from mulligan.recipe import Batch, Body, Duel, Preset, Terms, Turn, knob
 
 
 class GAN(Duel):
     class Settings(Duel.Settings):
-        body: Literal["auto", "mlp", "dcgan", "plain"] = knob(
+        body: Body = knob(
             "mlp", "pair of networks: mlp (fully connected), or those of the other recipes"
         )
         rate: float = knob(
@@ -37,6 +38,9 @@ class GAN(Duel):
             "non-saturating",
             "the generator's objective: non-saturating keeps a gradient when the discriminator "
             "wins early, minimax is the paper's game and loses it",
+        )
+        smoothing: float = knob(
+            0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
         )
         separate: bool = knob(
             False, "update the discriminator on reals and on fakes in two steps instead of one"
@@ -90,7 +94,7 @@ class GAN(Duel):
         fake = self.score(self.generate(batch), batch)
         self.watch_accuracy(real, fake)
         return {
-            "real": F.softplus(-real).mean(),
+            "real": cross_entropy(real, 1 - self.settings.smoothing),
             "fake": F.softplus(fake).mean(),
         }
 

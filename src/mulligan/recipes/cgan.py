@@ -1,0 +1,55 @@
+"""CGAN: the class is an input of both networks, so that one can ask for it.
+
+Paper    Mirza and Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784,
+         equation 2, with the non-saturating objective of Goodfellow et al. 2014.
+D        mean softplus(-s(x, y)) + mean softplus(s(G(z, y), y))
+G        mean softplus(-s(G(z, y), y))
+Departs  convolutions for pictures instead of maxout; the class reaches the generator as an
+         embedding joined to the noise, and the discriminator as an embedding joined to the
+         picture, or (judge projection) by Miyato and Koyama 2018, arXiv:1802.05637. Adam instead
+         of SGD. Fakes carry the labels of the reals they are paired with.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from mulligan.fields import Image, Label, Points, Reads
+from mulligan.losses import cross_entropy
+from mulligan.networks.pairs import pair
+from mulligan.recipe import Batch, Duel, Terms, knob
+
+
+class CGAN(Duel):
+    class Settings(Duel.Settings):
+        judge: Literal["planes", "projection"] = knob(
+            "projection",
+            "how the discriminator is told the class: planes (joined to the picture, as in the "
+            "paper) or projection (a product with its last features)",
+        )
+        smoothing: float = knob(
+            0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
+        )
+
+    reads: ClassVar[Reads] = {"real": (Image, Points), "label": (Label,)}
+    conditions = ("label",)
+    couples_rows: ClassVar[bool] = True  # the generator for pictures has batch norm
+    settings: Settings
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        knobs, field = self.settings, self.fields["real"]
+        return pair(knobs.body, field, knobs.latent, knobs.width, self.classes, knobs.judge)
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        real = self.score(batch["real"], batch)
+        fake = self.score(self.generate(batch), batch)
+        self.watch_accuracy(real, fake)
+        return {
+            "real": cross_entropy(real, 1 - self.settings.smoothing),
+            "fake": cross_entropy(fake, 0),
+        }
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        return {"fake": cross_entropy(self.score(self.generate(batch), batch), 1)}

@@ -1,0 +1,64 @@
+"""CGAN's terms by hand; the class reaches both networks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from helpers import TINY, batch_for, build, column, echo_duel
+from mulligan.errors import UsageError
+from mulligan.fields import Image, Points
+from mulligan.recipes.cgan import CGAN
+
+BATCH = {
+    "real": column(2.0, -1.0),
+    "noise": column(0.5, -3.0),
+    "label": torch.tensor([0, 2]),
+}
+
+
+def softplus(score: float) -> float:
+    return math.log(1 + math.exp(score))
+
+
+def test_discriminator_terms_by_hand() -> None:
+    recipe: Any = echo_duel("cgan")
+    terms = recipe.discriminator_loss(BATCH)
+    assert terms["real"].item() == pytest.approx((softplus(-2.0) + softplus(1.0)) / 2)
+    assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
+    assert recipe.watched["accuracy_real"].item() == 0.5
+
+
+def test_smoothing_lowers_the_target_of_reals_alone() -> None:
+    recipe: Any = echo_duel("cgan", smoothing=0.1)
+    terms = recipe.discriminator_loss(BATCH)
+    by_hand = 0.9 * (softplus(-2.0) + softplus(1.0)) + 0.1 * (softplus(2.0) + softplus(-1.0))
+    assert terms["real"].item() == pytest.approx(by_hand / 2)
+    assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
+
+
+def test_generator_term_by_hand() -> None:
+    recipe: Any = echo_duel("cgan")
+    by_hand = (softplus(-0.5) + softplus(3.0)) / 2
+    assert recipe.generator_loss(BATCH)["fake"].item() == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("judge", ["planes", "projection"])
+@pytest.mark.parametrize("real", [Image(1, 16, 16), TINY["2-D points"]], ids=str)
+def test_only_the_class_changes_samples_and_scores(real, judge: str) -> None:
+    torch.manual_seed(0)
+    recipe: Any = build("cgan", real, judge=judge).eval()
+    batch = batch_for(recipe)
+    other = {**batch, "label": (batch["label"] + 1) % 3}
+    with torch.no_grad():
+        assert not torch.equal(recipe.generate(batch), recipe.generate(other))
+        one, two = (recipe.score(batch["real"], each) for each in (batch, other))
+    assert (one != two).all()
+
+
+def test_data_without_labels_are_refused() -> None:
+    with pytest.raises(UsageError, match="no labels"):
+        CGAN(CGAN.Settings(), {"real": Points(2, 1.0)})

@@ -1,0 +1,179 @@
+"""R3GAN's terms by hand, its schedule, and the paper's network."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from helpers import TINY, batch_for, build, column, echo_duel
+from mulligan.errors import UsageError
+from mulligan.fields import Image, Label, Points
+from mulligan.networks.resample import Resample
+from mulligan.recipes import r3gan
+from mulligan.recipes.r3gan import R3GAN, Block
+
+BATCH = {"real": column(2.0, -1.0), "noise": column(0.5, -3.0)}
+
+
+def softplus(score: float) -> float:
+    return math.log(1 + math.exp(score))
+
+
+def test_discriminator_terms_by_hand() -> None:
+    recipe: Any = echo_duel("r3gan", slope=3.0, penalty=0.4)
+    terms = recipe.discriminator_loss(BATCH)
+    assert terms["paired"].item() == pytest.approx((softplus(1.5 - 6) + softplus(-9 + 3)) / 2)
+    assert terms["r1"].item() == pytest.approx(0.2 * 9)
+    assert terms["r2"].item() == pytest.approx(0.2 * 9)
+    assert recipe.watched["accuracy_real"].item() == 0.5
+
+
+def test_generator_term_by_hand() -> None:
+    recipe: Any = echo_duel("r3gan")
+    found = recipe.generator_loss(BATCH)["paired"].item()
+    assert found == pytest.approx((softplus(2 - 0.5) + softplus(-1 + 3)) / 2)
+
+
+def test_r1_is_taken_at_reals_and_r2_at_fakes() -> None:
+    recipe: Any = echo_duel("r3gan", penalty=2.0)
+
+    class Bowl(nn.Module):
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            return rows[:, 0].square() / 2  # the slope at x is x
+
+    recipe.discriminator = Bowl()
+    terms = recipe.discriminator_loss(BATCH)
+    assert terms["r1"].item() == pytest.approx((4 + 1) / 2)
+    assert terms["r2"].item() == pytest.approx((0.25 + 9) / 2)
+
+
+def test_the_ablations_of_the_loss() -> None:
+    alone: Any = echo_duel("r3gan", paired=False)
+    terms = alone.discriminator_loss(BATCH)
+    assert set(terms) == {"real", "fake", "r1", "r2"}
+    assert terms["real"].item() == pytest.approx((softplus(-2.0) + softplus(1.0)) / 2)
+    assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
+    found = alone.generator_loss(BATCH)["fake"].item()
+    assert found == pytest.approx((softplus(-0.5) + softplus(3.0)) / 2)
+    half: Any = echo_duel("r3gan", both=False)
+    assert set(half.discriminator_loss(BATCH)) == {"paired", "r1"}
+
+
+def test_penalties_to_first_order_agree_and_need_no_second_derivative() -> None:
+    recipe: Any = echo_duel("r3gan", slope=3.0, penalty=2.0, nearby=0.01)
+    rows = {"real": torch.zeros(20_000, 1), "noise": torch.ones(20_000, 1)}
+    torch.manual_seed(0)
+    terms = recipe.discriminator_loss(rows)
+    assert terms["r1"].item() == pytest.approx(9, rel=0.05)
+    assert terms["r2"].item() == pytest.approx(9, rel=0.05)
+    assert not recipe.turns()[0].second_order
+    exact: Any = echo_duel("r3gan")
+    assert exact.turns()[0].second_order
+
+
+def test_the_schedule_is_half_a_cosine_over_the_burn_in() -> None:
+    knobs = {"penalty": 2.0, "final_penalty": 0.1, "final_rate": 0.25, "burn_in": 0.5}
+    recipe: Any = build("r3gan", TINY["2-D points"], beta2=0.9, final_beta2=0.99, **knobs)
+    first, middle, last, after = (recipe.schedule(seen, 1000) for seen in (0, 250, 500, 900))
+    assert (first["rate"], first["beta2"], first["penalty"]) == (1.0, 0.9, 2.0)
+    assert middle["rate"] == pytest.approx(0.625)
+    assert middle["beta2"] == pytest.approx(0.945)
+    assert middle["penalty"] == pytest.approx(1.1)
+    assert last["rate"] == pytest.approx(0.25)
+    assert last["beta2"] == pytest.approx(0.99)
+    assert last["penalty"] == pytest.approx(0.2)
+    assert after == last
+
+
+def test_the_penalty_of_the_schedule_is_the_one_that_counts() -> None:
+    recipe: Any = echo_duel("r3gan", slope=3.0, penalty=0.4)
+    recipe.now = {"penalty": 0.04}
+    assert recipe.discriminator_loss(BATCH)["r1"].item() == pytest.approx(0.02 * 9)
+
+
+def paper(image: Image, labels: bool = False, **knobs: Any) -> Any:
+    torch.manual_seed(0)
+    fields = {"real": image, "label": Label(("a", "b", "c"))}
+    return R3GAN(R3GAN.Settings(paper=True, width=16, labels=labels, **knobs), fields)
+
+
+def test_a_block_starts_as_the_identity_with_the_papers_scales() -> None:
+    torch.manual_seed(0)
+    block = Block(64, count=8)
+    maps = torch.randn(2, 64, 5, 5)
+    assert torch.equal(block(maps), maps)
+    gain = math.sqrt(2 / 1.04) * 8**-0.25
+    assert block.widen.weight.std().item() == pytest.approx(gain / math.sqrt(64), rel=0.05)
+    assert block.mix.weight.std().item() == pytest.approx(gain / math.sqrt(9 * 16), rel=0.05)
+    assert block.mix.groups == 8  # of 16 channels each
+    assert (block.mix.bias == 0).all()
+
+
+def test_resampling_up_is_duplication_and_a_low_pass_of_one_two_one() -> None:
+    maps = torch.randn(1, 2, 3, 3)
+    twice = torch.nn.functional.interpolate(maps, scale_factor=2)
+    line = torch.tensor([1.0, 2.0, 1.0]) / 4
+    kernel = torch.outer(line, line).expand(2, 1, 3, 3)
+    by_hand = torch.nn.functional.conv2d(twice, kernel, padding=1, groups=2)
+    torch.testing.assert_close(Resample(2, 2, up=True)(maps), by_hand)
+
+
+def test_resampling_down_keeps_the_mean_inside() -> None:
+    flat = torch.full((1, 2, 8, 8), 3.0)
+    half = Resample(2, 2, up=False)(flat)
+    assert half.shape == (1, 2, 4, 4)
+    assert half[0, 0, 1:3, 1:3].flatten().tolist() == pytest.approx([3.0] * 4)
+
+
+@pytest.mark.parametrize("image", [Image(3, 32, 32), Image(1, 28, 28), Image(4, 20, 40)], ids=str)
+@pytest.mark.parametrize("labels", [False, True])
+def test_the_papers_network_takes_any_size(image: Image, labels: bool) -> None:
+    recipe = paper(image, labels)
+    batch = {**batch_for(recipe, rows=2), "label": torch.tensor([0, 2])}
+    assert recipe.generate(batch).shape == (2, *image.shape)
+    assert recipe.score(batch["real"], batch).shape == (2,)
+
+
+def test_the_papers_network_has_its_number_of_weights() -> None:
+    torch.manual_seed(0)
+    image = Image(3, 32, 32)
+    network = r3gan.Discriminator(image, 768)
+    block = 768 * 1536 + 1536 + 1536 * 16 * 9 + 1536 + 1536 * 768
+    assert sum(w.numel() for w in network.parameters()) == (
+        3 * 768 + 8 * block + 768 * 16 + 768
+    )  # about 21 million
+    assert r3gan.widths(768, 3) == [768] * 4
+    assert r3gan.widths(768, 6) == [768, 768, 768, 768, 384, 192, 96]
+
+
+def test_judges_of_the_paper_treat_rows_independently() -> None:
+    recipe = paper(Image(1, 16, 16)).double()
+    batch = batch_for(recipe, rows=4)
+    images = batch["real"].double()
+    scores = recipe.score(images, batch)
+    alone = torch.cat([recipe.score(images[k : k + 1], batch) for k in range(4)])
+    torch.testing.assert_close(scores, alone)
+
+
+@pytest.mark.parametrize("real", [Image(1, 16, 16), TINY["2-D points"]], ids=str)
+def test_with_labels_only_the_class_changes_samples_and_scores(real) -> None:
+    torch.manual_seed(0)
+    fields = {"real": real, "label": Label(("a", "b", "c"))}
+    recipe: Any = R3GAN(R3GAN.Settings(labels=True, width=8), fields).eval()
+    assert recipe.conditions == ("label",)
+    batch = {**batch_for(recipe), "label": torch.tensor([0, 1, 2, 0, 1, 2])}
+    other = {**batch, "label": (batch["label"] + 1) % 3}
+    with torch.no_grad():
+        assert not torch.equal(recipe.generate(batch), recipe.generate(other))
+        one, two = (recipe.score(batch["real"], each) for each in (batch, other))
+    assert (one != two).all()
+
+
+def test_labels_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UsageError, match="no labels"):
+        R3GAN(R3GAN.Settings(labels=True), {"real": Points(2, 1.0)})
+    assert R3GAN(R3GAN.Settings(), {"real": Points(2, 1.0)}).conditions == ()
