@@ -79,7 +79,8 @@ def test_one_label_of_a_named_set():
 
 
 def test_every_name_has_a_reader_and_every_reader_a_name():
-    assert set(names.NAMES) == {"digits", "2d:spiral", *MIXTURES, *CLASSES, *LAYOUTS}
+    stacked = {"stacked-mnist", "stacked-digits"}
+    assert set(names.NAMES) == {"digits", "2d:spiral", *stacked, *MIXTURES, *CLASSES, *LAYOUTS}
     assert set(REMOTE) == {*CLASSES, *LAYOUTS}
 
 

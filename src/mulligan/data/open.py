@@ -17,8 +17,9 @@ from mulligan.data.decode import MODES, SMALLEST, fit, plain, to_array
 from mulligan.data.digits import open_digits
 from mulligan.data.folder import open_pictures
 from mulligan.data.idx import CLASSES, open_idx
-from mulligan.data.names import NAMES
+from mulligan.data.names import NAMES, WITH_TEST
 from mulligan.data.points import open_points
+from mulligan.data.stacked import open_stacked
 from mulligan.errors import DataError
 from mulligan.fields import Image
 
@@ -67,9 +68,12 @@ def _named(name: str, split: str) -> DataSet:
         return open_idx(name, split)
     if name in LAYOUTS:
         return open_cifar(name, split)
-    if name == "digits":
+    if name not in WITH_TEST:
         _refuse_test(name, split)
+    if name == "digits":
         return open_digits()
+    if name.startswith("stacked-"):
+        return open_stacked(name, split)
     return open_points(name, split)
 
 

@@ -85,6 +85,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("tick", AUTO, "rounds between two log lines and previews", whole(1, 1e9)),
     Option("save_every", AUTO, "ticks between two checkpoints", whole(1, 1e6)),
     Option(
+        "keep_every",
+        10,
+        "checkpoints from one that stays for good to the next; 0 lets none stay",
+        whole(0, 1e6),
+    ),
+    Option(
         "evaluate_every",
         AUTO,
         "ticks between two evaluations of the twin; 0 for none",

@@ -25,7 +25,6 @@ from mulligan.report import write_report
 from mulligan.run import Run
 from mulligan.screen import Screen
 
-KEEP_EVERY = 10  # saves between two checkpoints that stay for good
 RETRY_SAVE_AFTER = (1, 4)  # seconds; a disk that was full for a moment does not end a run
 
 
@@ -207,7 +206,8 @@ def save(job: Job, run: Run, screen: Screen) -> None:
 
 def _kept(job: Job) -> checkpoint.Keep:
     """The newest three, the best, and every so many saves."""
-    rule = checkpoint.keep_last_and_every(every=KEEP_EVERY * job.tick * job.save_every)
+    every = job.plan["keep_every"] * job.tick * job.save_every
+    rule = checkpoint.keep_last_and_every(every=every)
     best = job.judge.standing.best
     return lambda rounds: rule(rounds) | ({best.round} if best else set())
 

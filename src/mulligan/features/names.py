@@ -5,6 +5,7 @@ from __future__ import annotations
 EXTRACTORS: dict[str, str] = {
     "digits": "a small classifier of handwritten digits (28 px, grey), shipped",
     "fashion": "a small classifier of Fashion-MNIST's ten kinds of clothes (28 px, grey), shipped",
+    "stacked": "the classifier of digits on each of three colour channels: Stacked-MNIST",
     "inception": "the Inception network of 2015 that published FIDs use; weights from a file that "
     "you name, or downloaded with --download",
     "squeezenet": "SqueezeNet 1.1, trained on ImageNet: natural pictures; weights from a file",
@@ -15,7 +16,13 @@ EXTRACTORS: dict[str, str] = {
 }
 """From the name to its sentence."""
 
-FOR_DATA: dict[str, str] = {"digits": "digits", "mnist": "digits", "fashion-mnist": "fashion"}
+FOR_DATA: dict[str, str] = {
+    "digits": "digits",
+    "mnist": "digits",
+    "fashion-mnist": "fashion",
+    "stacked-mnist": "stacked",
+    "stacked-digits": "stacked",
+}
 """Data sets that have a shipped extractor of their own."""
 
 RESIZES: dict[str, str] = {

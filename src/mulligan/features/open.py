@@ -53,6 +53,10 @@ def _small(name: str, path: Path | None, resize: str, device: str) -> Extractor:
         from mulligan.features.classifier import open_classifier
 
         return open_classifier(name, resize, device)
+    if name == "stacked":
+        from mulligan.features.stacked import open_stacked
+
+        return open_stacked(resize, device)
     if name == "squeezenet":
         from mulligan.features.squeezenet import open_squeezenet
 
