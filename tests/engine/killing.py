@@ -16,7 +16,7 @@ from mulligan.engine import checkpoint
 from mulligan.run import Run
 
 AIMED = 0.4  # share of the kills that wait for the next save: a save is short, chance misses it
-LONGEST = 60  # seconds for one child
+LONGEST = 600  # seconds for one child, on a machine that others may use
 
 
 def options(recipe: str) -> dict:
