@@ -17,7 +17,7 @@ from known import bootstrap, frechet, normal, pair, true_frechet
 from scipy.stats import t as student_of_scipy
 
 from mulligan.errors import UsageError
-from mulligan.metrics.coverage import coverage, density_coverage
+from mulligan.metrics.coverage import Distances, coverage, density_coverage
 from mulligan.metrics.distances import kernel_distance
 from mulligan.metrics.groups import (
     CoverageGroups,
@@ -27,7 +27,7 @@ from mulligan.metrics.groups import (
     RowGroups,
     split_rows,
 )
-from mulligan.metrics.intervals import Interval, Jackknife, jackknife, student, wilson
+from mulligan.metrics.intervals import Interval, RowMean, jackknife, student, wilson
 
 ROWS, WIDTH, SEEDS = 120, 10, 10_000
 frechet_groups = partial(FrechetGroups, check=False)
@@ -117,8 +117,8 @@ def test_the_interval_of_kid_holds_the_kernel_distance_of_the_distributions(
 @kinds
 def test_the_intervals_of_neighbours_hold_their_means(part: str, equal: bool) -> None:
     def interval(real: torch.Tensor, fake: torch.Tensor) -> Interval:
-        found = jackknife(CoverageGroups(real, fake).part(part))
-        return found.expectation(part) if part == "density" else found.share(part, len(real))
+        found = RowMean(*CoverageGroups(real, fake).part(part))
+        return found.expectation(part) if part == "density" else found.share(part)
 
     truth = expectation(lambda real, fake: getattr(coverage(real, fake), part), equal)
     assert 0.9 <= share_held(interval, truth, 200, equal) <= 0.99
@@ -162,8 +162,8 @@ class Mean:
 def test_the_variance_of_a_mean_is_the_usual_one() -> None:
     rows = normal(12)
     found = jackknife(Mean(rows))
-    assert found.variance() == pytest.approx(rows.var().item() / 12, rel=1e-9)
-    half = student_of_scipy.ppf(0.975, 11) * math.sqrt(found.variance())
+    assert found.variance == pytest.approx(rows.var().item() / 12, rel=1e-9)
+    half = student_of_scipy.ppf(0.975, 11) * math.sqrt(found.variance)
     mean, interval = rows.mean().item(), found.expectation("mean")
     assert (interval.low, interval.high) == pytest.approx((mean - half, mean + half), rel=1e-5)
     assert found.limit("mean").value == pytest.approx(mean, rel=1e-9)
@@ -181,7 +181,7 @@ def test_the_variance_is_right_on_average_for_terms_of_two_groups(
     """
     true = 2 * 30 / groups**2 + 4 * 30 * shift**2 / groups
     found = [jackknife(Terms(groups, seed, shift)) for seed in range(400)]
-    ratio = fmean(one.variance() for one in found) / true
+    ratio = fmean(one.variance for one in found) / true
     assert 0.9 < ratio < (1.25 if shift else 1.85)
 
 
@@ -192,14 +192,70 @@ def test_the_limit_is_unbiased_where_the_bias_falls_as_one_over_n() -> None:
     assert fmean(one.limit("x").value for one in found) == pytest.approx(0, abs=0.15)
 
 
+def balls(seed: int, noise: float) -> tuple[float, RowMean]:
+    """Values of 100 rows: a part of their own, the mean of 10 groups, and what both do together.
+
+    Returns the true variance of their mean, and what is to estimate it. Groups that have a part of
+    0.5 each, and rows of 1, make 0.5^2 / 10 and 1 / 100; what both do together, noise^2 / 1000.
+    """
+    own, group = normal(100, seed=seed), normal(10, seed=seed + 1)
+    both = normal(10, 100, seed=seed + 2)
+    parts = 0.5 * group[:, None] + noise * both  # (groups, rows)
+    without = (parts.sum(dim=0) - parts) / 9
+    true = 0.25 / 10 + 1 / 100 + noise**2 / 1000
+    return true, RowMean(own + parts.mean(dim=0), (own + without,))
+
+
+@pytest.mark.parametrize("noise", [0.0, 5.0])
+def test_the_variance_of_a_mean_over_rows_is_that_of_the_rows_and_of_the_balls(
+    noise: float,
+) -> None:
+    """What a row and a ball do together is counted once: the plain jackknife has it in both."""
+    found = [balls(3 * seed, noise) for seed in range(400)]
+    own = fmean(one.own for _, one in found)
+    others = fmean(one.others for _, one in found)
+    assert own == pytest.approx(1 / 100 + noise**2 / 1000, rel=0.05)
+    assert others == pytest.approx(0.25 / 10, rel=0.15)
+    means = [one.full for _, one in found]
+    assert own + others == pytest.approx(variance(means), rel=0.2)
+    assert own + others == pytest.approx(found[0][0], rel=0.1)
+
+
 def test_a_share_is_never_surer_than_wilson_and_stays_in_bounds() -> None:
-    same = Jackknife(1.0, (1.0,) * 10, (1.0,) * 10)
-    interval = same.share("precision", 100)
+    same = RowMean(torch.ones(100).double(), (torch.ones(10, 100).double(),) * 2)
+    interval = same.share("precision")
     assert interval.high == 1
     assert interval.low == pytest.approx(1 / (1 + 1.959964**2 / 100), rel=1e-6)
     assert interval.covers == "E[precision_n]"
-    wide = Jackknife(0.5, tuple(0.5 + 0.1 * (-1) ** k for k in range(10)), (0.5,) * 10)
-    assert (wide.share("p", 10**6).low, wide.share("p", 10**6).high) == (0, 1)
+    rows = (torch.arange(100) % 2).double()
+    narrow = RowMean(rows, (rows.expand(10, 100),)).share("p")
+    assert (narrow.low, narrow.high) == pytest.approx(wilson(0.5, 100))
+    wide = RowMean(rows, (torch.eye(10).double()[:, :1].expand(10, 100) * 5,)).share("p")
+    assert (wide.low, wide.high) == (0, 1)
+
+
+def test_rows_have_their_values_from_the_groups_that_are_left() -> None:
+    """As if the rows left out were far away: recall's from generated rows, precision's from real.
+
+    Rows of a real group left out are still looked at, with radii of the others.
+    """
+    real, fake = pair(40, 3, seed=1)
+    whole = Distances.between(real, fake)
+    keep, away = torch.arange(40) >= 4, (torch.arange(40) < 4)[:, None] * 1e6
+    for name in ("precision", "density", "recall", "coverage"):
+        all_values = getattr(whole.rows(), name)
+        assert all_values.mean().item() == pytest.approx(getattr(coverage(real, fake), name))
+    few_fakes = Distances.between(real, fake + away.double()).rows()
+    found = whole.rows(generated=keep.nonzero().flatten())
+    assert torch.equal(found.recall, few_fakes.recall)
+    assert torch.equal(found.coverage, few_fakes.coverage)
+    assert torch.equal(found.precision, whole.rows().precision)
+    few_reals = Distances.between(real[keep], fake).rows()
+    found = whole.rows(real=keep.nonzero().flatten())
+    assert torch.equal(found.precision, few_reals.precision)
+    assert torch.equal(found.density, few_reals.density)
+    assert torch.equal(found.coverage[keep], few_reals.coverage)
+    assert torch.equal(found.recall, whole.rows().recall)
 
 
 def test_wilson_and_student_equal_their_references() -> None:

@@ -74,11 +74,24 @@ def coverage(
 
 
 @dataclass(frozen=True)
+class RowValues:
+    """What each row has of the four figures, which are the means of these.
+
+    precision, density: (M,) of generated rows. recall, coverage: (N,) of real rows.
+    """
+
+    precision: Tensor
+    recall: Tensor
+    density: Tensor
+    coverage: Tensor
+
+
+@dataclass(frozen=True)
 class Distances:
     """Squared distances among real rows (N, N), generated ones (M, M) and between them (N, M), of
     few enough rows to be held at once; shares: the squared lengths that rounding is a part of.
 
-    For figures of many parts of the same rows: a part is picked, not measured again.
+    For the figures without some rows, many times: nothing is measured again.
     """
 
     real: Tensor
@@ -101,28 +114,27 @@ class Distances:
             lengths[1],
         )
 
-    def part(self, real: Tensor, generated: Tensor) -> Distances:
-        """Those of some rows, given by their numbers."""
-        return Distances(
-            self.real[real][:, real],
-            self.generated[generated][:, generated],
-            self.between_them[real][:, generated],
-            self.real_lengths[real],
-            self.generated_lengths[generated],
-        )
+    def rows(self, real: Tensor | None = None, generated: Tensor | None = None) -> RowValues:
+        """The values of all rows, from those others that are named by their numbers; None: all.
 
-    def coverage(self) -> Coverage:
-        """All four figures, as `coverage` gives them."""
-        few, more = (
-            self.real.kthvalue(k, dim=1).values for k in (NEAREST_PRECISION, NEAREST_COVERAGE)
-        )
-        fakes = self.generated.kthvalue(NEAREST_PRECISION, dim=1).values
+        real, generated: the rows that balls have as their centres and count as fellows. For
+        coverage all real rows are centres; those named make the radii, and the generated rows named
+        are looked for.
+        """
+        everything = slice(None)
+        kept = everything if real is None else real
+        made = everything if generated is None else generated
+        own, other = self.real[:, kept], self.generated[:, made]
+        few, more = (own.kthvalue(k, dim=1).values for k in (NEAREST_PRECISION, NEAREST_COVERAGE))
+        fakes = other.kthvalue(NEAREST_PRECISION, dim=1).values
         near = self.between_them < _limits(few, self.real_lengths)[:, None]
         far = self.between_them < _limits(more, self.real_lengths)[:, None]
         back = self.between_them < _limits(fakes, self.generated_lengths)
-        density = float(far.sum(dim=0).double().mean()) / NEAREST_COVERAGE
-        return Coverage(
-            _share(near.any(dim=0)), _share(back.any(dim=1)), density, _share(far.any(dim=1))
+        return RowValues(
+            near[kept].any(dim=0).double(),
+            back[:, made].any(dim=1).double(),
+            far[kept].sum(dim=0).double() / NEAREST_COVERAGE,
+            far[:, made].any(dim=1).double(),
         )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mulligan.errors import UsageError
 from mulligan.metrics.arrays import as_features, as_pair
-from mulligan.metrics.coverage import Coverage, Distances
+from mulligan.metrics.coverage import Distances
 from mulligan.metrics.distances import (
     DIRECTIONS,
     KernelSums,
@@ -162,32 +162,25 @@ class CoverageGroups:
     def __init__(
         self, real: Tensor, generated: Tensor, groups: int = GROUPS, seed: int = 0
     ) -> None:
-        self.groups = groups
-        self._sides = _split_sides(real, generated, groups, seed)
-        self._whole = Distances.between(*(torch.cat(side) for side in self._sides))
-        self._found: dict[tuple[int, ...], Coverage] = {}
+        sides = _split_sides(real, generated, groups, seed)
+        whole = Distances.between(*(torch.cat(side) for side in sides))
+        reals, fakes = (_rows_without_each(side) for side in sides)
+        self._all = whole.rows()
+        self._without = (
+            [whole.rows(real=keep) for keep in reals],
+            [whole.rows(generated=keep) for keep in fakes],
+        )
 
-    def all(self, keep: Sequence[int]) -> Coverage:
-        """The four figures of the kept groups, remembered."""
-        place = tuple(keep)
-        if place not in self._found:
-            rows = [_places(side, keep) for side in self._sides]
-            self._found[place] = self._whole.part(*rows).coverage()
-        return self._found[place]
+    def part(self, name: str) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """One of the four by its name in RowValues.
 
-    def part(self, name: str) -> Grouped:
-        """One of the four by its name in Coverage."""
-        return _Part(self, name)
-
-
-class _Part:
-    """One entry of what CoverageGroups computes."""
-
-    def __init__(self, whole: CoverageGroups, name: str) -> None:
-        self.groups, self._whole, self._name = whole.groups, whole, name
-
-    def value(self, keep: Sequence[int]) -> float:
-        return float(getattr(self._whole.all(keep), self._name))
+        Returns the (N,) values of its rows, and the (groups, N) values of the same rows when each
+        group of real, or of generated rows is left out of what makes their balls.
+        """
+        real, generated = (
+            torch.stack([getattr(found, name) for found in side]) for side in self._without
+        )
+        return getattr(self._all, name), (real, generated)
 
 
 def _split_sides(real: Tensor, generated: Tensor, groups: int, seed: int) -> list[list[Tensor]]:
@@ -196,10 +189,10 @@ def _split_sides(real: Tensor, generated: Tensor, groups: int, seed: int) -> lis
     return [split_rows(side, groups, seed + place) for place, side in enumerate(pair)]
 
 
-def _places(side: list[Tensor], keep: Sequence[int]) -> Tensor:
-    """Where the rows of the kept groups stand when all groups are joined."""
-    ends = torch.tensor([0, *(len(rows) for rows in side)]).cumsum(0)
-    return torch.cat([torch.arange(int(ends[k]), int(ends[k + 1])) for k in keep])
+def _rows_without_each(side: list[Tensor]) -> list[Tensor]:
+    """For each group the numbers of all rows but its own, as they stand when groups are joined."""
+    owners = torch.cat([torch.full((len(rows),), k) for k, rows in enumerate(side)])
+    return [(owners != left).nonzero().flatten() for left in range(len(side))]
 
 
 def _kept(sides: list[list[Tensor]], keep: Sequence[int]) -> tuple[Tensor, Tensor]:
