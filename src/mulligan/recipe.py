@@ -278,6 +278,11 @@ class Duel(Recipe):
         """The one judge's raw scores, (N,)."""
         return self.scores(images, batch)["discriminator"]
 
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer of the discriminator sees, (N, features), for feature matching."""
+        found: Tensor = self.discriminator.features(images)  # type: ignore[operator]
+        return found
+
     def schedule(self, seen: int, total: int) -> dict[str, float]:
         return {"ema": self.settings.ema}
 

@@ -100,12 +100,14 @@ def test_planes_join_one_channel_or_some_coordinates() -> None:
     assert torch.equal(joined[1, 2:], network.embed.weight[0])
 
 
-def test_noise_stands_before_the_label() -> None:
-    network = labelled.Generator(Keep(), 4, 3)
+def test_the_class_scales_the_noise_and_stands_behind_it_at_the_length_of_one() -> None:
+    torch.manual_seed(0)
+    network = labelled.Generator(Keep(), 40, 5, 64)
     noise = torch.randn(2, 5)
     joined = network(noise, torch.tensor([3, 1]))
-    assert torch.equal(joined[:, :5], noise)
-    assert torch.equal(joined[0, 5:], network.embed.weight[3])
+    assert torch.equal(joined[0, :5], noise[0] * network.scale.weight[3])
+    assert torch.equal(joined[1, 5:], network.embed.weight[1])
+    assert network.embed.weight.norm(dim=1).mean().item() == pytest.approx(1, abs=0.1)
 
 
 def test_rows_are_independent() -> None:

@@ -46,7 +46,10 @@ def logits(score: float, count: int) -> list[float]:
 
 def duel(**knobs: Any) -> Any:
     recipe: Any = build("acgan", Points(1, 1.0), latent=1, **knobs)
-    recipe.generator, recipe.discriminator = Same(), Heads(5 if knobs.get("fake_class") else 4)
+    recipe.generator, recipe.discriminator = (
+        Same(),
+        Heads(5 if knobs.get("fakes") == "apart" else 4),
+    )
     return recipe
 
 
@@ -58,13 +61,32 @@ BATCH = {
 
 
 def test_discriminator_terms_by_hand() -> None:
-    terms = duel(class_weight=0.7).discriminator_loss(BATCH)
+    terms = duel(class_weight=0.7, fakes="named").discriminator_loss(BATCH)
     assert terms["real"].item() == pytest.approx((softplus(-2.0) + softplus(1.0)) / 2)
     assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
     real = (cross(logits(2.0, 3), 0) + cross(logits(-1.0, 3), 2)) / 2
     fake = (cross(logits(0.5, 3), 0) + cross(logits(-3.0, 3), 2)) / 2
     assert terms["real_class"].item() == pytest.approx(0.7 * real)
     assert terms["fake_class"].item() == pytest.approx(0.7 * fake)
+
+
+def test_by_default_the_classes_are_learned_from_reals_alone() -> None:
+    terms = duel().discriminator_loss(BATCH)
+    assert set(terms) == {"real", "real_class", "penalty", "fake"}
+
+
+def test_the_penalty_is_r1_of_the_score_alone() -> None:
+    recipe = duel(penalty=0.6)
+
+    class Steep(Heads):
+        def forward(self, rows: Tensor) -> Tensor:
+            outputs = super().forward(rows)
+            return torch.cat([3 * outputs[:, :1], 100 * outputs[:, 1:]], dim=1)
+
+    recipe.discriminator = Steep(4)
+    assert recipe.real_loss(BATCH)["penalty"].item() == pytest.approx(0.3 * 9)
+    assert [turn.second_order for turn in recipe.turns()] == [True, False]
+    assert [turn.second_order for turn in duel(penalty=0).turns()] == [False, False]
 
 
 def test_generator_terms_by_hand() -> None:
@@ -75,7 +97,7 @@ def test_generator_terms_by_hand() -> None:
 
 
 def test_the_eleventh_class_is_the_target_of_fakes_in_the_discriminators_turn_alone() -> None:
-    recipe = duel(fake_class=True)
+    recipe = duel(fakes="apart")
     fake = (cross(logits(0.5, 4), 3) + cross(logits(-3.0, 4), 3)) / 2
     assert recipe.fake_loss(BATCH)["fake_class"].item() == pytest.approx(fake)
     real = (cross(logits(2.0, 4), 0) + cross(logits(-1.0, 4), 2)) / 2
@@ -89,7 +111,7 @@ def test_the_eleventh_class_is_the_target_of_fakes_in_the_discriminators_turn_al
 
 
 def test_drawn_labels_are_even_over_the_classes() -> None:
-    recipe = duel(fake_class=True)
+    recipe = duel(fakes="apart")
     noise = torch.zeros(3000, 1)
     torch.manual_seed(0)
     _, label = recipe.paint({"noise": noise, "label": torch.zeros(3000, dtype=torch.int64)})

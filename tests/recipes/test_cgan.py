@@ -32,6 +32,12 @@ def test_discriminator_terms_by_hand() -> None:
     assert recipe.watched["accuracy_real"].item() == 0.5
 
 
+def test_the_penalty_is_r1() -> None:
+    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
+    assert recipe.discriminator_loss(BATCH)["penalty"].item() == pytest.approx(0.3 * 9)
+    assert [turn.second_order for turn in recipe.turns()] == [True, False]
+
+
 def test_smoothing_lowers_the_target_of_reals_alone() -> None:
     recipe: Any = echo_duel("cgan", smoothing=0.1)
     terms = recipe.discriminator_loss(BATCH)

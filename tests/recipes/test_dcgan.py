@@ -179,3 +179,18 @@ def test_the_knob_body_is_obeyed() -> None:
 
     assert norms("auto") == norms("dcgan") == 2
     assert norms("plain") == norms("mlp") == 0
+
+
+def test_matching_compares_the_discriminators_mean_features() -> None:
+    recipe: Any = build("dcgan", Image(1, 16, 16), objective="matching", body="plain")
+    batch = batch_for(recipe)
+    torch.manual_seed(0)
+    found = recipe.generator_loss(batch)["matching"]
+    torch.manual_seed(0)
+    real = recipe.discriminator.features(batch["real"])
+    fake = recipe.discriminator.features(recipe.generator(batch["noise"]))
+    gap = (real.mean(0) - fake.mean(0)).tolist()
+    assert found.item() == pytest.approx(sum(part**2 for part in gap), rel=1e-4)
+    torch.testing.assert_close(
+        recipe.discriminator.last(real)[:, 0], recipe.discriminator(batch["real"])
+    )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import build, column, echo_duel
+from helpers import batch_for, build, column, echo_duel
 from mulligan.fields import Image, Points
 from mulligan.recipe import Recipe
 from mulligan.recipes.gan import GAN
@@ -115,3 +115,18 @@ def test_the_knob_layers_counts_hidden_layers() -> None:
     recipe: Any = build("gan", Points(2, 1.0), layers=4, width=5)
     assert [layer.out_features for layer in recipe.generator.hidden] == [5, 5, 5, 5]
     assert [layer.out_features for layer in recipe.discriminator.hidden] == [5, 5, 5, 5]
+
+
+def test_matching_compares_the_discriminators_mean_features() -> None:
+    recipe: Any = build("gan", Points(2, 1.0), objective="matching")
+    batch = batch_for(recipe)
+    torch.manual_seed(0)
+    found = recipe.generator_loss(batch)["matching"]
+    torch.manual_seed(0)
+    real = recipe.discriminator.features(batch["real"])
+    fake = recipe.discriminator.features(recipe.generator(batch["noise"]))
+    gap = (real.mean(0) - fake.mean(0)).tolist()
+    assert found.item() == pytest.approx(sum(part**2 for part in gap), rel=1e-4)
+    torch.testing.assert_close(
+        recipe.discriminator.last(real)[:, 0], recipe.discriminator(batch["real"])
+    )

@@ -1,9 +1,9 @@
-"""A body for CPUs: almost all arithmetic on maps of a quarter of the picture's side.
+"""A body for CPUs: all arithmetic on maps of a quarter of the picture's side, or coarser.
 
-The generator ends, and the discriminator begins, by moving pixels between space and channels: 2x2
-pixels are 4 channels of a map of half the side, so no full-size map is ever convolved. Each
-residual branch starts near zero, so that deep stacks train without normalisation, and the
-discriminator has none: its rows do not touch. Any size works, by the grid of `strided`.
+The generator ends, and the discriminator begins, by moving pixels between space and channels: 4x4
+pixels are 16 channels of a map of a quarter of the side. Each residual branch starts near zero, so
+that deep stacks train without normalisation, and the discriminator has none: its rows do not
+touch. Any size works, by the grid of `strided`.
 
 A body of this project and no paper's. Pixel shuffle: Shi et al. 2016, arXiv:1609.05158; branches
 that start at zero: Zhang et al. 2019, arXiv:1901.09321.
@@ -39,16 +39,15 @@ def grid(size: tuple[int, int]) -> Grid:
     return Grid(size, stages, (height, width))
 
 
-def widths(stages: int, width: int) -> list[int]:
-    """Channels of the hidden maps, coarse to fine: one entry a stage.
+def plan(stages: int, width: int) -> tuple[list[int], int]:
+    """Channels of the hidden maps, coarse to fine, and the side of the pixels' patches.
 
-    Half as many with each doubling of the side, so that a block costs less the finer it is; but a
-    quarter as many on the finest hidden map, of half the picture's side, which has no block.
+    From the coarsest maps the side doubles up to a quarter of the picture's, and the channels
+    halve, so that a block costs no more the finer it is.
     """
-    found = [width // 2**stage for stage in range(stages)]
-    if stages > 1:
-        found[-1] //= 2
-    return [max(NARROWEST, entry) for entry in found]
+    doublings = max(0, stages - 2)
+    counts = [max(NARROWEST, width // 2**doubling) for doubling in range(doublings + 1)]
+    return counts, 2 ** (stages - doublings)
 
 
 class Block(nn.Module):
@@ -72,11 +71,10 @@ class Block(nn.Module):
 
 
 class Generator(nn.Module):
-    """From noise to images: linear, residual blocks, then pixel shuffles; tanh at the end.
+    """From noise to images: linear, residual blocks, then pixel shuffle; tanh at the end.
 
     width: channels of the coarsest maps. norm: batch norm before every LeakyReLU.
-    blocks: on the coarsest maps; larger pictures have one more block a doubling, up to a quarter
-    of their side.
+    blocks: on the coarsest maps; larger pictures have one more a doubling.
     """
 
     def __init__(
@@ -90,15 +88,14 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.grid = grid(size)
-        counts = widths(self.grid.stages, width)
+        counts, self.patch = plan(self.grid.stages, width)
         self.first_shape = (counts[0], *self.grid.base)
         self.first = nn.Linear(latent, math.prod(self.first_shape))
         self.blocks = nn.Sequential(*(Block(counts[0], norm) for _ in range(blocks)))
         self.norms = nn.ModuleList(normed(count, norm) for count in counts)
         self.up = nn.ModuleList(nn.Conv2d(a, 4 * b, 3, padding=1) for a, b in pairwise(counts))
-        self.finer = nn.ModuleList(Block(count, norm) for count in counts[1:-1])
-        self.finer.append(nn.Identity())
-        self.last = nn.Conv2d(counts[-1], 4 * channels, 3, padding=1)
+        self.finer = nn.ModuleList(Block(count, norm) for count in counts[1:])
+        self.last = nn.Conv2d(counts[-1], channels * self.patch**2, 3, padding=1)
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent) to (N, channels, height, width) in [-1, 1]."""
@@ -106,15 +103,15 @@ class Generator(nn.Module):
         for norm, up, finer in zip(self.norms, self.up, self.finer, strict=False):
             maps = finer(F.pixel_shuffle(up(F.leaky_relu(norm(maps), SLOPE)), 2))
         maps = self.last(F.leaky_relu(self.norms[-1](maps), SLOPE))
-        return self.grid.crop(F.pixel_shuffle(maps, 2).tanh())
+        return self.grid.crop(F.pixel_shuffle(maps, self.patch).tanh())
 
 
 class Discriminator(nn.Module):
     """From images to raw scores: pixels into channels, residual blocks, half the side, linear.
 
     width: channels of the maps that the generator starts from; the last maps, of half that side,
-    have twice as many. blocks: on the former; one block stands on the latter, and one more on
-    every finer map up to a quarter of the side.
+    have twice as many. blocks: on the former; one block stands on the latter, and one on every
+    finer map.
     """
 
     def __init__(
@@ -127,12 +124,12 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.grid, self.outputs = grid(size), outputs
-        counts = [channels, *reversed(widths(self.grid.stages, width))]
+        counts, self.patch = plan(self.grid.stages, width)
+        counts.reverse()
+        self.first = nn.Conv2d(channels * self.patch**2, counts[0], 3, padding=1)
+        self.finer = nn.ModuleList(Block(count) for count in counts[:-1])
         self.down = nn.ModuleList(nn.Conv2d(4 * a, b, 3, padding=1) for a, b in pairwise(counts))
-        self.finer = nn.ModuleList(Block(count) for count in counts[2:-1])
-        if self.grid.stages > 1:
-            self.finer.insert(0, nn.Identity())
-        self.finer.append(nn.Sequential(*(Block(counts[-1]) for _ in range(blocks))))
+        self.blocks = nn.Sequential(*(Block(counts[-1]) for _ in range(blocks)))
         self.coarser = nn.Conv2d(counts[-1], 2 * width, 3, stride=2, padding=1)
         self.lowest = Block(2 * width)
         area = math.prod(math.ceil(side / 2) for side in self.grid.base)
@@ -140,12 +137,11 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, height, width) to scores (N,), or (N, outputs) where there are several."""
-        maps = self.grid.pad(images)
-        for stage, (down, finer) in enumerate(zip(self.down, self.finer, strict=True)):
-            maps = F.leaky_relu(maps, SLOPE) if stage else maps
-            maps = finer(down(F.pixel_unshuffle(maps, 2)))
-        maps = self.lowest(self.coarser(F.leaky_relu(maps, SLOPE)))
-        scores: Tensor = self.last(F.leaky_relu(maps, SLOPE).flatten(1))
+        maps = self.first(F.pixel_unshuffle(self.grid.pad(images), self.patch))
+        for finer, down in zip(self.finer, self.down, strict=True):
+            maps = down(F.pixel_unshuffle(F.leaky_relu(finer(maps), SLOPE), 2))
+        maps = self.coarser(F.leaky_relu(self.blocks(maps), SLOPE))
+        scores: Tensor = self.last(F.leaky_relu(self.lowest(maps), SLOPE).flatten(1))
         return scores.squeeze(1) if self.outputs == 1 else scores
 
 

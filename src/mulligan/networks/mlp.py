@@ -60,8 +60,12 @@ class Discriminator(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """(N, *shape) to scores (N,), or to (N, outputs) where there are several."""
+        scores: Tensor = self.last(self.features(samples))
+        return scores.squeeze(1) if self.outputs == 1 else scores
+
+    def features(self, samples: Tensor) -> Tensor:
+        """What the last layer sees, (N, units)."""
         rows = samples.flatten(1)
         for layer in self.hidden:
             rows = F.leaky_relu(layer(rows), self.slope)
-        scores: Tensor = self.last(rows)
-        return scores.squeeze(1) if self.outputs == 1 else scores
+        return rows

@@ -14,7 +14,7 @@ from mulligan.networks import coders, compact, labelled, mlp, resnet, strided
 BODIES = ("auto", "mlp", "dcgan", "plain", "resnet", "compact")
 CODERS = ("auto", "mlp", "plain")
 MLP_UNITS = 256
-WIDTHS = {"dcgan": 32, "plain": 32, "resnet": 32, "compact": 64}
+WIDTHS = {"dcgan": 32, "plain": 32, "resnet": 16, "compact": 32}
 
 Judge = Literal["projection", "planes"]
 
@@ -56,7 +56,7 @@ def pair(
     if not classes:
         return generator(body, field, latent, width), discriminator(body, field, width, outputs)
     inner = generator(body, field, latent + labelled.SIZE, width)
-    made = labelled.Generator(inner, classes, labelled.SIZE)
+    made = labelled.Generator(inner, classes, latent, labelled.SIZE)
     if judge == "projection":
         assert outputs == 1, "the label's embedding makes one score of all outputs"
         inner = discriminator(body, field, width, labelled.SIZE)

@@ -117,11 +117,15 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, height, width) to scores (N,), or (N, outputs) where there are several."""
+        scores: Tensor = self.last(self.features(images))
+        return scores.squeeze(1) if self.outputs == 1 else scores
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees, (N, width)."""
         maps = self.grid.pad(images)
         for block in self.blocks:
             maps = block(maps)
-        scores: Tensor = self.last(maps.relu().sum((2, 3)))
-        return scores.squeeze(1) if self.outputs == 1 else scores
+        return maps.relu().sum((2, 3))
 
 
 def start(network: nn.Module) -> None:

@@ -122,8 +122,12 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, height, width) to scores (N,), or (N, outputs) where there are several."""
+        scores: Tensor = self.last(self.features(images))
+        return scores.squeeze(1) if self.outputs == 1 else scores
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees, (N, channels times places)."""
         maps = self.grid.pad(images)
         for down, norm in zip(self.down, self.norms, strict=True):
             maps = F.leaky_relu(norm(down(maps)), 0.2)
-        scores: Tensor = self.last(maps.flatten(1))
-        return scores.squeeze(1) if self.outputs == 1 else scores
+        return maps.flatten(1)

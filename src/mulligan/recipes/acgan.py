@@ -2,10 +2,14 @@
 
 Paper    Odena et al. 2016, "Conditional Image Synthesis With Auxiliary Classifier GANs",
          arXiv:1610.09585, equations 2 and 3 (D maximises L_S + L_C, G maximises L_C - L_S).
-D        mean softplus(-s(x)) + mean softplus(s(G(z, y)))
-         + w mean CE(c(x), y) + w mean CE(c(G(z, y)), y)
+D        mean softplus(-s(x)) + mean softplus(s(G(z, y))) + w mean CE(c(x), y)
+         + gamma/2 mean |grad s(x)|^2
 G        mean softplus(-s(G(z, y))) + w mean CE(c(G(z, y)), y)
-Departs  the networks; fakes carry the labels of the reals they are paired with; a weight w.
+Departs  D learns the classes from reals alone, or else the two players may agree on any naming
+         (fakes named is the paper's form, with w mean CE(c(G(z, y)), y) in D's turn). R1
+         (Mescheder et al. 2018, arXiv:1801.04406), as otherwise a class collapses to one picture.
+         The class also scales the noise, as in the preset.
+         The networks; fakes carry the labels of the reals they are paired with; a weight w.
          Preset classic, a Keras example of introductory texts: one class more, "fake", which is
          the target of fakes in D's turn; labels of fakes are drawn uniformly; D moves on reals
          and on fakes in two steps. PyTorch's Adam adds epsilon after the bias correction.
@@ -14,13 +18,14 @@ Departs  the networks; fakes carry the labels of the reals they are paired with;
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mulligan.fields import Image, Label, Points, Reads
+from mulligan.losses import scored
 from mulligan.networks import labelled
 from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv
@@ -31,13 +36,21 @@ from mulligan.recipe import Batch, Duel, Preset, Terms, Turn, knob
 
 class ACGAN(Duel):
     class Settings(Duel.Settings):
+        rate: float = knob(
+            5e-4, "Adam's learning rate for both players", above=0, high=1, role="rate"
+        )
         class_weight: float = knob(
             1.0, "weight of the class terms against those of real and fake (w)", low=0, high=1000
         )
-        keras: bool = knob(False, "the 3x3 networks of the preset instead of body's")
-        fake_class: bool = knob(
-            False, "fakes are a class of their own to the discriminator, with labels drawn evenly"
+        penalty: float = knob(
+            1.0, "weight of the gradient penalty on reals (gamma)", low=0, high=1e6, role="penalty"
         )
+        fakes: Literal["unnamed", "named", "apart"] = knob(
+            "unnamed",
+            "classes that the discriminator learns from fakes: unnamed (none), named (those asked "
+            "for, as in the paper), apart (one of their own; their labels are drawn evenly)",
+        )
+        keras: bool = knob(False, "the 3x3 networks of the preset instead of body's")
         separate: bool = knob(
             False, "update the discriminator on reals and on fakes in two steps instead of one"
         )
@@ -47,9 +60,10 @@ class ACGAN(Duel):
             "the introductory texts' ACGAN: eleven classes for ten digits, two discriminator steps",
             settings={
                 "keras": True,
-                "fake_class": True,
+                "fakes": "apart",
                 "separate": True,
                 "class_weight": 1.0,
+                "penalty": 0.0,
                 "latent": 100,
                 "width": 128,
                 "rate": 2e-4,
@@ -68,7 +82,7 @@ class ACGAN(Duel):
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
         knobs, field = self.settings, self.fields["real"]
-        outputs = 1 + self.classes + knobs.fake_class
+        outputs = 1 + self.classes + (knobs.fakes == "apart")
         if knobs.keras:
             image, width = image_field("keras", field), knobs.width or 128
             return (
@@ -77,16 +91,15 @@ class ACGAN(Duel):
             )
         size = labelled.SIZE
         inner, judge = pair(knobs.body, field, knobs.latent + size, knobs.width, outputs=outputs)
-        return labelled.Generator(inner, self.classes, size), judge
+        return labelled.Generator(inner, self.classes, knobs.latent, size), judge
 
     def turns(self) -> list[Turn]:
-        if not self.settings.separate:
-            return super().turns()
-        return [
-            Turn("discriminator", self.real_loss),
-            Turn("discriminator", self.fake_loss),
-            Turn("generator", self.generator_loss),
-        ]
+        losses = [self.discriminator_loss]
+        if self.settings.separate:
+            losses = [self.real_loss, self.fake_loss]
+        second = self.settings.penalty > 0
+        judge = [Turn("discriminator", loss, second_order=second) for loss in losses]
+        return [*judge, Turn("generator", self.generator_loss)]
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         return {**self.real_loss(batch), **self.fake_loss(batch)}
@@ -94,20 +107,25 @@ class ACGAN(Duel):
     def real_loss(self, batch: Batch) -> Terms:
         scores, named = self.heads(batch["real"])
         self.watch(accuracy_real=(scores > 0).to(scores.dtype).mean())
-        return {
+        terms = {
             "real": F.softplus(-scores).mean(),
             "real_class": self.settings.class_weight * F.cross_entropy(named, batch["label"]),
         }
+        if self.settings.penalty:
+            _, slopes = scored(lambda images: self.heads(images)[0], batch["real"])
+            terms["penalty"] = self.settings.penalty / 2 * slopes.mean()
+        return terms
 
     def fake_loss(self, batch: Batch) -> Terms:
         fake, label = self.paint(batch)
         scores, named = self.heads(fake)
         self.watch(accuracy_fake=(scores < 0).to(scores.dtype).mean())
-        target = torch.full_like(label, self.classes) if self.settings.fake_class else label
-        return {
-            "fake": F.softplus(scores).mean(),
-            "fake_class": self.settings.class_weight * F.cross_entropy(named, target),
-        }
+        terms = {"fake": F.softplus(scores).mean()}
+        if self.settings.fakes != "unnamed":
+            apart = self.settings.fakes == "apart"
+            target = torch.full_like(label, self.classes) if apart else label
+            terms["fake_class"] = self.settings.class_weight * F.cross_entropy(named, target)
+        return terms
 
     def generator_loss(self, batch: Batch) -> Terms:
         fake, label = self.paint(batch)
@@ -120,7 +138,7 @@ class ACGAN(Duel):
     def paint(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Fakes and the labels they were asked for."""
         label = batch["label"]
-        if self.settings.fake_class:
+        if self.settings.fakes == "apart":
             label = torch.randint_like(label, self.classes)
         return self.generate({"noise": batch["noise"], "label": label}), label
 

@@ -2,32 +2,41 @@
 
 Paper    Mirza and Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784,
          equation 2, with the non-saturating objective of Goodfellow et al. 2014.
-D        mean softplus(-s(x, y)) + mean softplus(s(G(z, y), y))
+D        mean softplus(-s(x, y)) + mean softplus(s(G(z, y), y)) + gamma/2 mean |grad s(x, y)|^2
 G        mean softplus(-s(G(z, y), y))
-Departs  convolutions for pictures instead of maxout; the class reaches the generator as an
-         embedding joined to the noise, and the discriminator as an embedding joined to the
-         picture, or (judge projection) by Miyato and Koyama 2018, arXiv:1802.05637. Adam instead
-         of SGD. Fakes carry the labels of the reals they are paired with.
+Departs  convolutions for pictures instead of maxout, Adam instead of SGD. The class reaches the
+         generator as an embedding joined to the noise, which it also scales, and the
+         discriminator as an embedding joined to the picture, or (judge projection) by Miyato and
+         Koyama 2018, arXiv:1802.05637. Fakes carry the labels of the reals they are paired with.
+         The last term is R1 (Mescheder et al. 2018, arXiv:1801.04406): without it each class was
+         seen to collapse to one picture.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal
 
 from torch import nn
 
 from mulligan.fields import Image, Label, Points, Reads
-from mulligan.losses import cross_entropy
+from mulligan.losses import cross_entropy, scored
 from mulligan.networks.pairs import pair
-from mulligan.recipe import Batch, Duel, Terms, knob
+from mulligan.recipe import Batch, Duel, Terms, Turn, knob
 
 
 class CGAN(Duel):
     class Settings(Duel.Settings):
+        rate: float = knob(
+            5e-4, "Adam's learning rate for both players", above=0, high=1, role="rate"
+        )
         judge: Literal["planes", "projection"] = knob(
             "projection",
             "how the discriminator is told the class: planes (joined to the picture, as in the "
             "paper) or projection (a product with its last features)",
+        )
+        penalty: float = knob(
+            1.0, "weight of the gradient penalty on reals (gamma)", low=0, high=1e6, role="penalty"
         )
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
@@ -42,13 +51,18 @@ class CGAN(Duel):
         knobs, field = self.settings, self.fields["real"]
         return pair(knobs.body, field, knobs.latent, knobs.width, self.classes, knobs.judge)
 
+    def turns(self) -> list[Turn]:
+        judge = Turn("discriminator", self.discriminator_loss, second_order=True)
+        return [judge, Turn("generator", self.generator_loss)]
+
     def discriminator_loss(self, batch: Batch) -> Terms:
-        real = self.score(batch["real"], batch)
+        real, slopes = scored(partial(self.score, batch=batch), batch["real"])
         fake = self.score(self.generate(batch), batch)
         self.watch_accuracy(real, fake)
         return {
             "real": cross_entropy(real, 1 - self.settings.smoothing),
             "fake": cross_entropy(fake, 0),
+            "penalty": self.settings.penalty / 2 * slopes.mean(),
         }
 
     def generator_loss(self, batch: Batch) -> Terms:

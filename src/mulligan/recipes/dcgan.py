@@ -4,7 +4,8 @@ Paper    Radford et al. 2015, "Unsupervised Representation Learning with Deep Co
          Generative Adversarial Networks", arXiv:1511.06434, sections 3 and 4; losses of
          Goodfellow et al. 2014, arXiv:1406.2661.
 D        mean softplus(-s(x)) + mean softplus(s(G(z)))
-G        mean softplus(-s(G(z)))
+G        mean softplus(-s(G(z))), or with objective matching: |mean h(x) - mean h(G(z))|^2, h the
+         last features of D (Salimans et al. 2016, arXiv:1606.03498, section 3.1)
 Departs  a rate of 5e-4 instead of 2e-4, for short runs; Gaussian noise instead of uniform; a linear
          layer in front and behind instead of 4x4 convolutions; as many layers as the size allows;
          reals and fakes pass the batch norm apart.
@@ -17,14 +18,14 @@ Departs  a rate of 5e-4 instead of 2e-4, for short runs; Gaussian noise instead 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mulligan.fields import Image
-from mulligan.losses import cross_entropy
+from mulligan.losses import cross_entropy, feature_matching
 from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv
 from mulligan.networks.pairs import image_field, pair
@@ -41,6 +42,11 @@ class DCGAN(Duel):
         )
         rate: float = knob(
             5e-4, "Adam's learning rate for both players", above=0, high=1, role="rate"
+        )
+        objective: Literal["non-saturating", "matching"] = knob(
+            "non-saturating",
+            "the generator's objective: non-saturating, or matching, which brings the "
+            "discriminator's mean features together",
         )
         keras: bool = knob(False, "the 5x5 networks of the presets instead of body's")
         slope: float = knob(0.3, "slope of LeakyReLU below zero (keras)", low=0, high=1)
@@ -123,6 +129,9 @@ class DCGAN(Duel):
         return self.score(batch["real"], batch), self.score(self.generate(batch), batch)
 
     def generator_loss(self, batch: Batch) -> Terms:
+        if self.settings.objective == "matching":
+            real, fake = self.features(batch["real"]), self.features(self.generate(batch))
+            return {"matching": feature_matching(real, fake)}
         fake = self.score(self.generate(batch), batch)
         return {"fake": F.softplus(-fake).mean()}
 
@@ -201,7 +210,12 @@ class KerasDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, height, width) to scores (N,)."""
+        scores: Tensor = self.last(self.features(images))
+        return scores.squeeze(1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees, (N, channels times places)."""
         maps = self.norms[0](F.leaky_relu(self.first(images), self.slope))
         maps = self.norms[1](F.leaky_relu(self.second(maps), self.slope))
-        scores: Tensor = self.last(self.drop(maps.flatten(1)))
-        return scores.squeeze(1)
+        dropped: Tensor = self.drop(maps.flatten(1))
+        return dropped

@@ -3,7 +3,9 @@
 Paper    Goodfellow et al. 2014, "Generative Adversarial Networks", arXiv:1406.2661, algorithm 1
          with k = 1, and its non-saturating objective (section 3).
 D        mean softplus(-s(x)) + mean softplus(s(G(z)))
-G        mean softplus(-s(G(z))), or with objective minimax: -mean softplus(s(G(z)))
+G        mean softplus(-s(G(z))), or with objective minimax: -mean softplus(s(G(z))), or with
+         objective matching: |mean h(x) - mean h(G(z))|^2, h the last features of D (Salimans et
+         al. 2016, arXiv:1606.03498, section 3.1)
 Departs  Adam instead of SGD with momentum; LeakyReLU instead of maxout and ReLU, no dropout;
          Gaussian noise; tanh at the generator's end. Glorot-uniform weights and zero biases.
          Preset classic: PyTorch's Adam adds epsilon after the bias correction, Keras before it.
@@ -17,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mulligan.fields import Image, Points
-from mulligan.losses import cross_entropy
+from mulligan.losses import cross_entropy, feature_matching
 from mulligan.networks import mlp
 from mulligan.networks.initial import glorot
 from mulligan.networks.pairs import mlp_hidden, resolve
@@ -34,10 +36,11 @@ class GAN(Duel):
         )
         layers: int = knob(3, "hidden layers of each fully connected network", low=1, high=16)
         slope: float = knob(0.2, "slope of LeakyReLU below zero (mlp)", low=0, high=1)
-        objective: Literal["non-saturating", "minimax"] = knob(
+        objective: Literal["non-saturating", "minimax", "matching"] = knob(
             "non-saturating",
             "the generator's objective: non-saturating keeps a gradient when the discriminator "
-            "wins early, minimax is the paper's game and loses it",
+            "wins early, minimax is the paper's game and loses it, matching brings the "
+            "discriminator's mean features together",
         )
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
@@ -109,6 +112,9 @@ class GAN(Duel):
         return {"fake": F.softplus(fake).mean()}
 
     def generator_loss(self, batch: Batch) -> Terms:
+        if self.settings.objective == "matching":
+            real, fake = self.features(batch["real"]), self.features(self.generate(batch))
+            return {"matching": feature_matching(real, fake)}
         fake = self.score(self.generate(batch), batch)
         if self.settings.objective == "minimax":
             return {"fake": -F.softplus(fake).mean()}

@@ -8,7 +8,7 @@ D        mean softplus(s(f) - s(x)) + gamma/2 mean |grad s(x)|^2 + gamma/2 mean 
 G        mean softplus(s(x) - s(f))
 Departs  smaller networks by default, on which the loss works as well and a CPU suffices; presets
          xs to xl have the paper's, at one precision and without augmentation. Schedules run over
-         a share of the run instead of a number of images.
+         a share of the run instead of a number of images. A class also scales the noise.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class R3GAN(Duel):
         size = labelled.SIZE
         generator = Generator(knobs.latent + size, image, width)
         judge = Discriminator(image, width, outputs=width)
-        known = labelled.Generator(generator, classes, size)
+        known = labelled.Generator(generator, classes, knobs.latent, size)
         return known, labelled.Projection(judge, classes, width)
 
     def turns(self) -> list[Turn]:
