@@ -137,12 +137,16 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, height, width) to scores (N,), or (N, outputs) where there are several."""
+        scores: Tensor = self.last(self.features(images))
+        return scores.squeeze(1) if self.outputs == 1 else scores
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees, (N, units)."""
         maps = self.first(F.pixel_unshuffle(self.grid.pad(images), self.patch))
         for finer, down in zip(self.finer, self.down, strict=True):
             maps = down(F.pixel_unshuffle(F.leaky_relu(finer(maps), SLOPE), 2))
         maps = self.coarser(F.leaky_relu(self.blocks(maps), SLOPE))
-        scores: Tensor = self.last(F.leaky_relu(self.lowest(maps), SLOPE).flatten(1))
-        return scores.squeeze(1) if self.outputs == 1 else scores
+        return F.leaky_relu(self.lowest(maps), SLOPE).flatten(1)
 
 
 def normed(width: int, norm: bool) -> nn.Module:
