@@ -47,15 +47,16 @@ def scored(judge: Judge, points: Tensor) -> tuple[Tensor, Tensor]:
     return scores, slopes.square().sum(1)
 
 
-def approximate_squared_gradient(judge: Judge, points: Tensor, deviation: float) -> Tensor:
-    """Mean squared length of the gradient to first order, without differentiating a gradient.
+def nearly_scored(judge: Judge, points: Tensor, deviation: float) -> tuple[Tensor, Tensor]:
+    """`scored` to first order, without differentiating a gradient.
 
-    mean (s(x) - s(x + deviation e))^2 / deviation^2 with e ~ N(0, I): two passes, one order.
+    (s(x) - s(x + deviation e))^2 / deviation^2 with e ~ N(0, I): two passes, one order.
     deviation: in units of the points; 0.01 for images. Lin et al. 2025, arXiv:2501.08316,
     section 4, whose weight lambda is gamma / (2 deviation^2).
     """
-    moved = points + deviation * torch.randn_like(points)
-    return ((judge(points) - judge(moved)) / deviation).square().mean()
+    scores = judge(points)
+    moved = judge(points + deviation * torch.randn_like(points))
+    return scores, ((scores - moved) / deviation).square()
 
 
 def unit_gradient(judge: Judge, points: Tensor) -> Tensor:

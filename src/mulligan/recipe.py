@@ -19,7 +19,7 @@ from pydantic.config import JsonDict
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mulligan.fields import Fields, Image, Points, Reads, class_count
+from mulligan.fields import Field, Fields, Image, Points, Reads, class_count
 from mulligan.networks.pairs import pair
 
 Batch = dict[str, Tensor]
@@ -30,7 +30,7 @@ Terms = dict[str, Tensor]
 
 Role = Literal["rate", "ema", "penalty", "critic_steps", "augment"]
 
-Body = Literal["auto", "mlp", "dcgan", "plain", "resnet", "compact"]
+Body = Literal["auto", "mlp", "points", "dcgan", "plain", "resnet", "compact"]
 
 
 def knob(
@@ -108,6 +108,7 @@ class Recipe(nn.Module):
     undecided: the score at which a judge cannot tell; None for a critic, whose zero means nothing.
     reach: half the side of the picture of "codes", where it is known (4 for an N(0, I) prior).
     run: options of the run that this recipe prefers (batch, images), below presets and flags.
+    prefers: knobs and options that it prefers for a kind of data, between `run` and presets.
     """
 
     class Settings(BaseModel):
@@ -115,6 +116,7 @@ class Recipe(nn.Module):
 
     presets: ClassVar[dict[str, Preset]] = {}
     run: ClassVar[dict[str, Any]] = {}
+    prefers: ClassVar[dict[type[Field], Preset]] = {}
     reads: ClassVar[Reads] = {"real": (Image, Points)}
     conditions: tuple[str, ...] = ()
     averaged: ClassVar[tuple[str, ...]] = ()
@@ -198,10 +200,10 @@ class Duel(Recipe):
     class Settings(Recipe.Settings):
         body: Body = knob(
             "auto",
-            "pair of networks: mlp (fully connected), dcgan (strided convolutions, batch norm in "
-            "both), plain (the same without batch norm in the discriminator), resnet (residual "
-            "blocks at every size), compact (residual blocks on small maps); auto is mlp for "
-            "points and plain for images",
+            "pair of networks: mlp (fully connected), points (for narrow modes), dcgan (strided "
+            "convolutions, batch norm in both), plain (the same without batch norm in the "
+            "discriminator), resnet (residual blocks at every size), compact (residual blocks on "
+            "small maps); auto is mlp for points and plain for images",
         )
         latent: int = knob(64, "numbers of noise for each sample", low=1, high=4096)
         width: int = knob(

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from helpers import TINY, batch_for, build, column, echo_duel
+from mulligan.engine.plan import make_plan
 from mulligan.errors import UsageError
 from mulligan.fields import Image, Label, Points
 from mulligan.networks.resample import Resample
@@ -77,16 +78,38 @@ def test_penalties_to_first_order_agree_and_need_no_second_derivative() -> None:
 
 def test_the_schedule_is_half_a_cosine_over_the_burn_in() -> None:
     knobs = {"penalty": 2.0, "final_penalty": 0.1, "final_rate": 0.25, "burn_in": 0.5}
-    recipe: Any = build("r3gan", TINY["2-D points"], beta2=0.9, final_beta2=0.99, **knobs)
+    knobs |= {"beta2": 0.9, "final_beta2": 0.99, "lead": 2.0, "final_lead": 0.5}
+    recipe: Any = build("r3gan", TINY["2-D points"], **knobs)
     first, middle, last, after = (recipe.schedule(seen, 1000) for seen in (0, 250, 500, 900))
-    assert (first["rate"], first["beta2"], first["penalty"]) == (1.0, 0.9, 2.0)
-    assert middle["rate"] == pytest.approx(0.625)
-    assert middle["beta2"] == pytest.approx(0.945)
-    assert middle["penalty"] == pytest.approx(1.1)
-    assert last["rate"] == pytest.approx(0.25)
-    assert last["beta2"] == pytest.approx(0.99)
-    assert last["penalty"] == pytest.approx(0.2)
+    one, other = "rate/discriminator", "rate/generator"
+    assert (first[one], first[other], first["beta2"], first["penalty"]) == (1.0, 2.0, 0.9, 2.0)
+    assert (middle[one], middle[other]) == pytest.approx((0.625, 1.5))
+    assert (middle["beta2"], middle["penalty"]) == pytest.approx((0.945, 1.1))
+    assert (last[one], last[other]) == pytest.approx((0.25, 1.0))
+    assert (last["beta2"], last["penalty"]) == pytest.approx((0.99, 0.2))
     assert after == last
+
+
+def test_a_geometric_schedule_moves_by_equal_factors() -> None:
+    knobs = {"penalty": 2.0, "final_penalty": 0.01, "final_rate": 0.25, "geometric": True}
+    recipe: Any = build("r3gan", TINY["2-D points"], **knobs)
+    first, middle, last = (recipe.schedule(seen, 1000) for seen in (0, 500, 1000))
+    assert [now["penalty"] for now in (first, middle, last)] == pytest.approx([2.0, 0.2, 0.02])
+    assert [now["rate/discriminator"] for now in (first, middle, last)] == pytest.approx(
+        [1.0, 0.5, 0.25]
+    )
+
+
+def test_points_get_the_settings_that_were_searched_for_them() -> None:
+    given = {"recipe": "r3gan", "device": "cpu", "latent": 3}
+    plan = make_plan("2d:grid", given)
+    assert (plan.settings.rate, plan.settings.penalty, plan["batch"]) == (3e-3, 0.3, 256)
+    assert plan.values["rate"].origin == "default"
+    assert plan.settings.latent == 3  # flags are stronger
+    assert plan["images"] == 20_000 * 256
+    pictures = make_plan("digits", given)
+    assert pictures.settings.rate == 5e-4
+    assert pictures["batch"] == 64
 
 
 def test_the_penalty_of_the_schedule_is_the_one_that_counts() -> None:

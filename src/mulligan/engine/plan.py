@@ -74,8 +74,10 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
     choice = _choose_recipe(layers, opened)
     recipe = _load(choice.value, problems) if choice else None
     name = _short_name(choice)
-    settings, knobs = _settings(recipe, name, layers) if recipe else (None, {})
+    if recipe:
+        _add_layers(recipe, name, layers)
     opened = _open(str(data), layers) if named else opened
+    settings, knobs = _settings(recipe, name, layers, opened) if recipe else (None, {})
     if recipe is None or opened is None:
         _check_alone(layers, choice, recipe)
         problems.raise_any()
@@ -138,10 +140,8 @@ def _load(recipe: str, problems: Problems) -> type[Recipe] | None:
         return None
 
 
-def _settings(
-    recipe: type[Recipe], name: str, layers: Layers
-) -> tuple[Recipe.Settings | None, dict[str, Value]]:
-    """The recipe's settings, once its own layers lie below those of the user."""
+def _add_layers(recipe: type[Recipe], name: str, layers: Layers) -> None:
+    """Lay the recipe's own layers below those of the user: what it prefers, and the preset."""
     asked = str(layers.option("preset").value)
     preset = recipe.presets.get(asked, Preset(""))
     if asked and asked not in recipe.presets:
@@ -162,6 +162,16 @@ def _settings(
         Layer("preset", f"preset {asked}", {**preset.settings, **preset.run}, f"preset {asked}"),
     ]
     layers.check_names(recipe.Settings.model_fields, name)
+
+
+def _settings(
+    recipe: type[Recipe], name: str, layers: Layers, data: DataSet | None
+) -> tuple[Recipe.Settings | None, dict[str, Value]]:
+    """The recipe's settings, once what it prefers for these data lies below the preset."""
+    preferred = recipe.prefers.get(type(data.fields["real"])) if data else None
+    if preferred:
+        values, reason = {**preferred.settings, **preferred.run}, preferred.note
+        layers.stack.insert(1, Layer("default", f"recipe {name}", values, reason))
     return resolve_settings(recipe, layers)
 
 

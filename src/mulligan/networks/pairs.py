@@ -9,12 +9,12 @@ from torch import nn
 
 from mulligan.errors import UsageError
 from mulligan.fields import Field, Image, Points
-from mulligan.networks import coders, compact, labelled, mlp, resnet, strided
+from mulligan.networks import coders, compact, labelled, mlp, points, resnet, strided
 
-BODIES = ("auto", "mlp", "dcgan", "plain", "resnet", "compact")
+BODIES = ("auto", "mlp", "points", "dcgan", "plain", "resnet", "compact")
 CODERS = ("auto", "mlp", "plain")
 MLP_UNITS = 256
-WIDTHS = {"dcgan": 32, "plain": 32, "resnet": 16, "compact": 32}
+WIDTHS = {"points": 128, "dcgan": 32, "plain": 32, "resnet": 16, "compact": 32}
 
 Judge = Literal["projection", "planes"]
 
@@ -44,8 +44,9 @@ def pair(
 ) -> tuple[nn.Module, nn.Module]:
     """A generator and a discriminator for the given field.
 
-    body: auto, mlp, dcgan (batch norm in both), plain, resnet or compact (batch norm in the
-    generator alone). None is spectrally normalised; `spectral` does that to any network.
+    body: auto, mlp, points (for narrow modes), dcgan (batch norm in both), plain, resnet or
+    compact (batch norm in the generator alone). None is spectrally normalised; `spectral` does
+    that to any network.
     width: units of each hidden layer, or channels: of the finest hidden map (dcgan, plain), of the
     discriminator's blocks (resnet), of the coarsest map (compact); 0 chooses by body.
     classes: where there are any, both networks take (..., label), label (N,).
@@ -71,6 +72,8 @@ def generator(body: str, field: Field, latent: int, width: int = 0) -> nn.Module
     body = resolve(body, field)
     if body == "mlp" and isinstance(field, (Image, Points)):
         return mlp.Generator(latent, field.shape, mlp_hidden(width))
+    if body == "points":
+        return points.Generator(latent, points_field(field).dims, width or WIDTHS[body])
     field, width = image_field(body, field), width or WIDTHS[body]
     if body == "resnet":
         return resnet.Generator(latent, field.channels, field.size, width)
@@ -84,6 +87,9 @@ def discriminator(body: str, field: Field, width: int = 0, outputs: int = 1) -> 
     body = resolve(body, field)
     if body == "mlp" and isinstance(field, (Image, Points)):
         return mlp.Discriminator(field.shape, mlp_hidden(width), outputs=outputs)
+    if body == "points":
+        dims = points_field(field).dims
+        return points.Discriminator(dims, width or WIDTHS[body], outputs=outputs)
     field, width = image_field(body, field), width or WIDTHS[body]
     given = field.channels, field.size, width
     if body == "resnet":
@@ -127,6 +133,13 @@ def coder(
 def mlp_hidden(width: int, layers: int = 3) -> tuple[int, ...]:
     """The units of each hidden layer; width 0 chooses."""
     return (width or MLP_UNITS,) * layers
+
+
+def points_field(field: Field) -> Points:
+    """The field, if it is points; else a UsageError that says which body fits."""
+    if not isinstance(field, Points):
+        raise UsageError(f"body 'points' needs points and the data are {field}", "use --body auto")
+    return field
 
 
 def image_field(body: str, field: Field) -> Image:

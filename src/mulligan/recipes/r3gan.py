@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mulligan.fields import Fields, Image, Points
-from mulligan.losses import approximate_squared_gradient, scored
+from mulligan.fields import Field, Fields, Image, Points
+from mulligan.losses import nearly_scored, scored
 from mulligan.networks import labelled
 from mulligan.networks.initial import scaled
 from mulligan.networks.pairs import image_field, pair
@@ -38,7 +38,7 @@ class R3GAN(Duel):
     class Settings(Duel.Settings):
         body: Body = knob(
             "auto",
-            "pair of networks: auto is compact for images and mlp for points, the others are "
+            "pair of networks: auto is compact for images and points for points, the others are "
             "those of the other recipes",
         )
         paper: bool = knob(False, "the paper's network instead of body's; slow on a CPU")
@@ -46,14 +46,20 @@ class R3GAN(Duel):
         penalty: float = knob(
             1.0, "weight of both gradient penalties (gamma)", low=0, high=1e6, role="penalty"
         )
-        final_penalty: float = knob(
-            0.1, "factor on the penalty at the end of the burn-in", low=0, high=1
+        final_penalty: float = knob(0.1, "factor on the penalty at the end", low=0, high=1)
+        rate: float = knob(
+            5e-4, "Adam's first learning rate for both players", above=0, high=1, role="rate"
         )
+        lead: float = knob(1.0, "factor on the generator's rate", above=0, high=100)
         final_rate: float = knob(
-            0.25, "factor on the rate at the end of the burn-in", low=0, high=1
+            0.25, "factor on the discriminator's rate at the end", low=0, high=1
         )
+        final_lead: float = knob(0.25, "factor on the generator's rate at the end", low=0, high=1)
         burn_in: float = knob(
-            1.0, "share of the run over which rate, penalty and beta2 move", above=0, high=1
+            1.0, "share of the run over which rates, penalty and beta2 move", above=0, high=1
+        )
+        geometric: bool = knob(
+            False, "rates and penalty move by equal factors along the cosine, not by equal steps"
         )
         beta1: float = knob(0.0, "Adam's decay of the first moment", low=0, below=1)
         beta2: float = knob(0.9, "Adam's first decay of the second moment", low=0, below=1)
@@ -75,6 +81,23 @@ class R3GAN(Duel):
         "l": Preset("the paper's network, 256 channels", {**PAPER, "width": 256}, {"batch": 256}),
         "xl": Preset("the paper's network, 768 channels", {**PAPER, "width": 768}, {"batch": 512}),
     }
+    prefers: ClassVar[dict[type[Field], Preset]] = {
+        Points: Preset(
+            "found by search on ring and grid",
+            settings={
+                "latent": 2,
+                "rate": 3e-3,
+                "lead": 2.0,
+                "final_rate": 0.1,
+                "final_lead": 1 / 300,
+                "penalty": 0.3,
+                "final_penalty": 1e-3,
+                "geometric": True,
+                "ema": 100_000,
+            },
+            run={"batch": 256, "rounds": 20_000, "patience": 0},
+        )
+    }
     couples_rows: ClassVar[bool] = True  # the generators of other bodies have batch norm
     settings: Settings
 
@@ -85,7 +108,7 @@ class R3GAN(Duel):
     def networks(self) -> tuple[nn.Module, nn.Module]:
         knobs, field, classes = self.settings, self.fields["real"], self.classes
         if not knobs.paper:
-            auto = "mlp" if isinstance(field, Points) else "compact"
+            auto = "points" if isinstance(field, Points) else "compact"
             body = auto if knobs.body == "auto" else knobs.body
             return pair(body, field, knobs.latent, knobs.width, classes)
         image, width = image_field("paper", field), knobs.width or 64
@@ -103,13 +126,14 @@ class R3GAN(Duel):
         return [judge, Turn("generator", self.generator_loss)]
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        real, r1 = self.scored(batch["real"], batch)
-        fake, r2 = self.scored(self.generate(batch), batch)
+        fake = self.generate(batch)
+        twice = {name: torch.cat([batch[name]] * 2) for name in self.conditions}
+        scores, slopes = self.scored(torch.cat([batch["real"], fake]), twice)
+        real, fake = scores.chunk(2)
         self.watch_accuracy(real, fake)
-        weight = self.now.get("penalty", self.settings.penalty) / 2
-        penalties = (
-            {"r1": weight * r1, "r2": weight * r2} if self.settings.both else {"r1": weight * r1}
-        )
+        half = self.now.get("penalty", self.settings.penalty) / 2
+        r1, r2 = (half * part.mean() for part in slopes.chunk(2))
+        penalties = {"r1": r1, "r2": r2} if self.settings.both else {"r1": r1}
         if self.settings.paired:
             return {"paired": F.softplus(fake - real).mean(), **penalties}
         return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean(), **penalties}
@@ -121,25 +145,23 @@ class R3GAN(Duel):
         return {"fake": F.softplus(-fake).mean()}
 
     def scored(self, images: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Scores of these images, and the mean squared length of the score's gradient there."""
+        """Scores of these images, and the squared length of the score's gradient at each, (N,)."""
         judge, near = partial(self.score, batch=batch), self.settings.nearby
-        if near:
-            return judge(images), approximate_squared_gradient(judge, images, near)
-        scores, squares = scored(judge, images)
-        return scores, squares.mean()
+        return nearly_scored(judge, images, near) if near else scored(judge, images)
 
     def schedule(self, seen: int, total: int) -> dict[str, float]:
         """Half a cosine over the burn-in, from first to last values (the paper's appendix)."""
         knobs = self.settings
         left = (1 + math.cos(math.pi * min(1.0, seen / (knobs.burn_in * total)))) / 2
 
-        def move(first: float, last: float) -> float:
-            return last + (first - last) * left
+        def move(last: float) -> float:
+            return last ** (1 - left) if knobs.geometric else last + (1 - last) * left
 
         return {
-            "rate": move(1.0, knobs.final_rate),
-            "beta2": move(knobs.beta2, knobs.final_beta2),
-            "penalty": knobs.penalty * move(1.0, knobs.final_penalty),
+            "rate/discriminator": move(knobs.final_rate),
+            "rate/generator": knobs.lead * move(knobs.final_lead),
+            "beta2": knobs.final_beta2 + (knobs.beta2 - knobs.final_beta2) * left,
+            "penalty": knobs.penalty * move(knobs.final_penalty),
             "ema": knobs.ema,
         }
 
