@@ -4,7 +4,8 @@ Miyato et al. 2018, arXiv:1802.05957, section 2 and algorithm 1; the arithmetic 
 Every forward pass in training mode does one step of the power method, on vectors that are buffers
 and so a part of every checkpoint. They move in the generator's turn too, when the layer's weights
 are frozen: so they do in the paper's public codes, and the estimate only gets better by it. One
-step from a random start is crude, so PyTorch does 15 at construction.
+step from a random start is crude, so PyTorch does 15 at construction. Compiled, a second pass
+before the backward one fails: the first needs the vectors that it left. Judge all rows in one pass.
 """
 
 from __future__ import annotations

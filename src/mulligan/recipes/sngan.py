@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -57,8 +58,9 @@ class SNGAN(Duel):
         ]
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        real = self.score(batch["real"], batch)
-        fake = self.score(self.generate(batch), batch)
+        # one pass over both: one step of the power method an update, as in algorithm 1
+        both = self.score(torch.cat([batch["real"], self.generate(batch)]), batch)
+        real, fake = both.chunk(2)
         self.watch_accuracy(real, fake)
         return {"real": F.relu(1 - real).mean(), "fake": F.relu(1 + fake).mean()}
 
