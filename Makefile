@@ -13,10 +13,10 @@ test: .venv/developing
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not long"  # two workers with two threads each would wait for each other
 
 test-long: .venv/developing
-	$(BIN)/pytest -n 2 -m long
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
 
 format: .venv/developing
 	$(BIN)/ruff format src tests benchmarks scripts

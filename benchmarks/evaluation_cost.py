@@ -2,7 +2,8 @@
 
 `mulligan train digits` as `make demo` runs it, with its evaluations and without any, in alternating
 pairs: ticks, previews and checkpoints included. What counts is processor seconds, which other work
-on the machine changes little; wall seconds stand beside them. Then the rows of 10,000 real images: computed, and read from the cache.
+on the machine changes little; wall seconds stand beside them. Then the rows of 10,000 real images:
+computed, and read from the cache.
 
     python benchmarks/evaluation_cost.py        writes docs/results/evaluation-cost.md
 """

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mulligan.networks import resnet
+from mulligan.networks.spectral import spectral
 
 sides = st.integers(6, 70)
 
@@ -44,7 +45,7 @@ def test_the_paper_has_these_layers_at_32_pixels() -> None:
     assert len(generator.blocks) == 3
     assert {layer.out_channels for layer in convolutions(generator)} == {256, 3}
     assert sum(isinstance(layer, nn.BatchNorm2d) for layer in generator.modules()) == 7
-    judge = resnet.Discriminator(3, (32, 32), 128, spectral=True)
+    judge = spectral(resnet.Discriminator(3, (32, 32), 128))
     assert [block.halve for block in judge.blocks] == [True, True, False, False]
     assert {layer.out_channels for layer in convolutions(judge)} == {128}
     assert judge.last.in_features == 128
@@ -55,8 +56,8 @@ def test_rows_are_independent_but_for_batch_norm() -> None:
     torch.manual_seed(0)
     images, noise = torch.rand(6, 1, 12, 12), torch.randn(6, 4)
     cases: list[tuple[nn.Module, Tensor, bool]] = [
-        (resnet.Discriminator(1, (12, 12), 8, spectral=True), images, True),
-        (resnet.Discriminator(1, (12, 12), 8, spectral=False), images, True),
+        (spectral(resnet.Discriminator(1, (12, 12), 8)), images, True),
+        (resnet.Discriminator(1, (12, 12), 8), images, True),
         (resnet.Generator(4, 1, (12, 12), 8, norm=False), noise, True),
         (resnet.Generator(4, 1, (12, 12), 8), noise, False),
     ]
@@ -67,7 +68,7 @@ def test_rows_are_independent_but_for_batch_norm() -> None:
 
 def test_every_pixel_reaches_the_score() -> None:
     image = torch.randn(1, 1, 21, 30, requires_grad=True)
-    resnet.Discriminator(1, (21, 30), 8, spectral=True)(image).sum().backward()
+    spectral(resnet.Discriminator(1, (21, 30), 8))(image).sum().backward()
     assert image.grad is not None
     assert (image.grad != 0).all()
 
@@ -75,7 +76,7 @@ def test_every_pixel_reaches_the_score() -> None:
 def test_the_last_features_are_summed_over_all_pixels() -> None:
     """Not their mean: an image of four times the area has four times the score."""
     torch.manual_seed(0)
-    judge = resnet.Discriminator(1, (16, 16), 4, spectral=False)
+    judge = resnet.Discriminator(1, (16, 16), 4)
     maps = []
     judge.blocks[-1].register_forward_hook(lambda _module, _given, out: maps.append(out))
     scores = judge(torch.randn(3, 1, 16, 16))
@@ -110,7 +111,7 @@ def test_no_relu_stands_before_the_image() -> None:
 
 def test_the_start_is_glorot_s_and_stronger_in_branches() -> None:
     torch.manual_seed(0)
-    block = resnet.Discriminator(3, (32, 32), 64, spectral=False).blocks[1]
+    block = resnet.Discriminator(3, (32, 32), 64).blocks[1]
     bound = math.sqrt(6 / (2 * 9 * 64))
     assert block.branch[0].weight.abs().max().item() == pytest.approx(  # type: ignore[union-attr,index]
         math.sqrt(2) * bound, rel=0.01
@@ -139,7 +140,7 @@ def test_compiled_equals_eager(name: str) -> None:
     eager: nn.Module = resnet.Generator(4, 1, (12, 12), 4)
     rows = torch.randn(3, 4)
     if name == "discriminator":
-        eager, rows = resnet.Discriminator(1, (12, 12), 4, spectral=True), torch.rand(3, 1, 12, 12)
+        eager, rows = spectral(resnet.Discriminator(1, (12, 12), 4)), torch.rand(3, 1, 12, 12)
     compiled = copy.deepcopy(eager)
     compiled.compile(backend="eager")
     for _ in range(2):

@@ -16,7 +16,7 @@ from mulligan.networks.spectral import LAYERS, spectral
 def judge(seed: int = 0) -> nn.Module:
     """A labelled discriminator in which linear, convolution and embedding are normalised."""
     torch.manual_seed(seed)
-    inner = resnet.Discriminator(1, (8, 8), 8, spectral=True, outputs=4)
+    inner = spectral(resnet.Discriminator(1, (8, 8), 8, outputs=4))
     return spectral(labelled.Projection(inner, 5, 4))
 
 

@@ -93,7 +93,7 @@ def discriminator(body: str, field: Field, width: int = 0, outputs: int = 1) -> 
     field, width = image_field(body, field), width or WIDTHS[body]
     given = field.channels, field.size, width
     if body == "resnet":
-        return resnet.Discriminator(*given, spectral=False, outputs=outputs)
+        return resnet.Discriminator(*given, outputs=outputs)
     if body == "compact":
         return compact.Discriminator(*given, outputs=outputs)
     return strided.Discriminator(*given, norm=body == "dcgan", outputs=outputs)

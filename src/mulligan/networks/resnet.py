@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mulligan.networks.initial import glorot
-from mulligan.networks.spectral import spectral as normalise
 from mulligan.networks.strided import Grid
 
 
@@ -93,7 +92,7 @@ class Discriminator(nn.Module):
 
     The paper's is width 128. The side is halved once less often than in the generator, down to 8
     pixels at 32, at least once; two blocks without halving follow.
-    spectral: normalise every weight, as the paper does.
+    `spectral` normalises its weights, as the paper does.
     """
 
     def __init__(
@@ -101,7 +100,6 @@ class Discriminator(nn.Module):
         channels: int,
         size: tuple[int, int],
         width: int,
-        spectral: bool,
         outputs: int = 1,
     ) -> None:
         super().__init__()
@@ -112,8 +110,6 @@ class Discriminator(nn.Module):
         self.blocks.extend(Down(width, width, halve=False) for _ in range(2))
         self.last = nn.Linear(width, outputs)
         start(self)
-        if spectral:
-            normalise(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, height, width) to scores (N,), or (N, outputs) where there are several."""

@@ -3,8 +3,8 @@
 Paper    Arjovsky et al. 2017, "Wasserstein GAN", arXiv:1701.07875, algorithm 1.
 D        mean s(G(z)) - mean s(x), then every weight is clipped to [-c, c]
 G        -mean s(G(z))
-Departs  a higher rate than 5e-5, for short runs; the critic for pictures has no batch norm; more
-         critic steps at the start (authors' code) only by the knob warmup, which is 0.
+Departs  a higher rate than 5e-5, for short runs; the critic for pictures has no batch norm. The
+         authors' code has more critic steps in the first rounds; the algorithm box has not.
          Preset classic: none but the networks, which are those of body plain.
 """
 
@@ -41,12 +41,6 @@ class WGAN(Duel):
         )
         clip: float = knob(
             0.01, "bound on the absolute value of every critic weight (c)", above=0, high=1
-        )
-        warmup: int = knob(
-            0,
-            "critic updates more in each of the first 25 rounds; 95 in the authors' code",
-            low=0,
-            high=1000,
         )
 
     presets: ClassVar[dict[str, Preset]] = {
