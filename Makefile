@@ -9,11 +9,12 @@ demo: .venv/installed
 	@echo
 	@echo "Open the report: $(CURDIR)/runs/demo/report.html"
 
+# two workers with two threads each would wait for each other
 test: .venv/developing
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not long"  # two workers with two threads each would wait for each other
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not long"
 
 test-long: .venv/developing
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
