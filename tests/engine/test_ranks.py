@@ -92,7 +92,9 @@ def test_two_ranks_equal_one(recipe, two_ranks):
         for got, expected in zip(result[recipe]["rounds"], alone["rounds"], strict=True):
             assert got == pytest.approx(expected, rel=1e-9, abs=1e-12)
         for name, values in alone["weights"].items():
-            assert result[recipe]["weights"][name] == pytest.approx(values, rel=1e-9, abs=1e-12)
+            # a bias that a loss of pairs cannot see has a gradient of rounding errors, which Adam
+            # was seen to turn into 4e-12
+            assert result[recipe]["weights"][name] == pytest.approx(values, rel=1e-9, abs=1e-11)
 
 
 def test_most_recipes_are_compared():

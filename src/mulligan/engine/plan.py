@@ -72,10 +72,8 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
     named = layers.option("recipe").value != AUTO
     opened = None if named else _open(str(data), layers)
     choice = _choose_recipe(layers, opened)
-    recipe = _load(choice.value, problems) if choice else None
+    recipe = _load(choice, layers) if choice else None
     name = _short_name(choice)
-    if recipe:
-        _add_layers(recipe, name, layers)
     opened = _open(str(data), layers) if named else opened
     settings, knobs = _settings(recipe, name, layers, opened) if recipe else (None, {})
     if recipe is None or opened is None:
@@ -132,12 +130,15 @@ def _short_name(choice: Value | None) -> str:
     return Path(choice.value).stem if choice else ""
 
 
-def _load(recipe: str, problems: Problems) -> type[Recipe] | None:
+def _load(choice: Value, layers: Layers) -> type[Recipe] | None:
+    """The recipe, its own layers laid below those of the user; None if it cannot be loaded."""
     try:
-        return catalogue.load_recipe(recipe)
+        recipe = catalogue.load_recipe(choice.value)
     except MulliganError as error:
-        problems.take(error)
+        layers.problems.take(error)
         return None
+    _add_layers(recipe, _short_name(choice), layers)
+    return recipe
 
 
 def _add_layers(recipe: type[Recipe], name: str, layers: Layers) -> None:
