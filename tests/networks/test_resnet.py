@@ -35,7 +35,8 @@ def test_any_size_is_taken(height: int, width: int, channels: int, norm: bool) -
     assert images.shape == (2, channels, height, width)
     assert images.abs().max() <= 1
     for outputs, shape in ((1, (2,)), (5, (2, 5))):
-        judge = resnet.Discriminator(channels, (height, width), 2, norm, outputs)
+        judge = resnet.Discriminator(channels, (height, width), 2, outputs)
+        judge = spectral(judge) if norm else judge
         assert judge(images).shape == shape
 
 
@@ -123,7 +124,7 @@ def test_the_start_is_glorot_s_and_stronger_in_branches() -> None:
 def test_the_seed_decides_and_no_memory_is_needed() -> None:
     def state(seed: int) -> list[Tensor]:
         torch.manual_seed(seed)
-        pair = resnet.Generator(3, 1, (8, 8), 4), resnet.Discriminator(1, (8, 8), 4, True)
+        pair = resnet.Generator(3, 1, (8, 8), 4), spectral(resnet.Discriminator(1, (8, 8), 4))
         return [entry for network in pair for entry in network.state_dict().values()]
 
     assert all(map(torch.equal, state(1), state(1)))
