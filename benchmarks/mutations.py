@@ -42,7 +42,7 @@ def losses(tree: ast.Module) -> Iterator[tuple[str, ast.Dict]]:
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and _returns_terms(function):
             for node in ast.walk(function):
-                if isinstance(node, ast.Return) and isinstance(node.value, ast.Dict):
+                if isinstance(node, (ast.Return, ast.Assign)) and isinstance(node.value, ast.Dict):
                     yield function.name, node.value
 
 
