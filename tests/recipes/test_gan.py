@@ -33,6 +33,14 @@ def test_discriminator_terms_by_hand() -> None:
     }
 
 
+def test_smoothing_lowers_the_target_of_reals_alone() -> None:
+    recipe: Any = echo_duel("gan", smoothing=0.1)
+    terms = recipe.discriminator_loss(BATCH)
+    by_hand = 0.9 * (softplus(-2.0) + softplus(1.0)) + 0.1 * (softplus(2.0) + softplus(-1.0))
+    assert terms["real"].item() == pytest.approx(by_hand / 2)
+    assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
+
+
 def test_the_separate_turns_are_the_two_halves_of_the_discriminators_loss() -> None:
     recipe: Any = echo_duel("gan", separate=True)
     real, fake, generator = recipe.turns()
