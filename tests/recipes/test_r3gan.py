@@ -196,6 +196,16 @@ def test_with_labels_only_the_class_changes_samples_and_scores(real) -> None:
     assert (one != two).all()
 
 
+def test_reals_and_fakes_are_judged_by_their_own_labels() -> None:
+    torch.manual_seed(0)
+    fields = {"real": TINY["2-D points"], "label": Label(("a", "b", "c"))}
+    recipe: Any = R3GAN(R3GAN.Settings(labels=True, width=8), fields)
+    batch = {**batch_for(recipe), "label": torch.tensor([0, 1, 2, 0, 1, 2])}
+    real, fake = (recipe.score(x, batch) for x in (batch["real"], recipe.generate(batch)))
+    by_hand = torch.nn.functional.softplus(fake - real).mean().item()
+    assert recipe.discriminator_loss(batch)["paired"].item() == pytest.approx(by_hand, rel=1e-5)
+
+
 def test_labels_that_are_not_there_are_refused() -> None:
     with pytest.raises(UsageError, match="no labels"):
         R3GAN(R3GAN.Settings(labels=True), {"real": Points(2, 1.0)})

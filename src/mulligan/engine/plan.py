@@ -198,7 +198,9 @@ def _check_fit(recipe: type[Recipe], data: DataSet, problems: Problems) -> None:
     reads_points = Points in recipe.reads["real"]
     reads_images = any(kind is not Points for kind in recipe.reads["real"])
     fitting = [
-        name for name in NAMES if (reads_points if name[:3] in ("1d:", "2d:") else reads_images)
+        name
+        for name in NAMES
+        if (reads_points if name[:3] in ("1d:", "2d:") else reads_images) and name != data.name
     ]
     for line in lacking:
         problems.take(DataError(f"{data.name}: {line}", f"these fit: {', '.join(fitting)}"))
