@@ -19,8 +19,8 @@ AIMED = 0.4  # share of the kills that wait for the next save: a save is short, 
 LONGEST = 600  # seconds for one child, on a machine that others may use
 
 
-def options(recipe: str) -> dict:
-    return {"data": "digits", "recipe": recipe, **OPTIONS, **SMALL}
+def options(recipe: str, device: str = "cpu") -> dict:
+    return {"data": "digits", "recipe": recipe, **OPTIONS, **SMALL, "device": device}
 
 
 def facts(run: Run) -> dict:
@@ -47,9 +47,9 @@ def facts(run: Run) -> dict:
     }
 
 
-def uninterrupted(recipe: str, folder: Path) -> tuple[dict, float]:
+def uninterrupted(recipe: str, folder: Path, device: str = "cpu") -> tuple[dict, float]:
     began = time.monotonic()
-    child = start(folder, "whole", options(recipe), resume=False)
+    child = start(folder, "whole", options(recipe, device), resume=False)
     child.join(LONGEST)
     assert child.exitcode == 0
     return facts(Run(folder / "whole")), time.monotonic() - began
@@ -61,18 +61,20 @@ def wait_for_a_save(child: BaseProcess, run: Run) -> None:
         time.sleep(0.0005)
 
 
-def kill_and_resume(recipe: str, folder: Path, kills: int, chance: random.Random) -> int:
+def kill_and_resume(
+    recipe: str, folder: Path, kills: int, chance: random.Random, device: str = "cpu"
+) -> int:
     """Kill the run's process group so many times; returns how many kills hit a save.
 
     A run that ends between two kills is compared and started anew.
     """
-    expected, seconds = uninterrupted(recipe, folder)
+    expected, seconds = uninterrupted(recipe, folder, device)
     run, hits, done, over = Run(folder / "killed"), 0, 0, False
     while done < kills or not over:
         started = run.path.exists() and bool(checkpoint.published(run.checkpoints))
         if over or not started:
             shutil.rmtree(run.path, ignore_errors=True)
-        child = start(folder, "killed", options(recipe), resume=started and not over)
+        child = start(folder, "killed", options(recipe, device), resume=started and not over)
         child.join(chance.uniform(0.05, seconds / 2) if done < kills else LONGEST)
         if done < kills and chance.random() < AIMED:
             wait_for_a_save(child, run)

@@ -29,6 +29,9 @@ def work(runs_dir: Path, name: str, options: dict[str, Any], resume: bool) -> No
 
     os.setpgrp()
     torch.set_num_threads(1)
+    if options["device"] == "cuda":  # else cuDNN may add in another order each time
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        torch.use_deterministic_algorithms(True)
     try:
         if resume:
             mulligan.resume(name, runs_dir=runs_dir, log="none")

@@ -1,0 +1,121 @@
+"""What a CUDA GPU must agree on with the processor; skipped where there is none."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from engine.killing import kill_and_resume
+from helpers import TINY, batch_for, build
+from mulligan import evaluate, train
+from mulligan.catalogue import recipe_names
+from mulligan.engine.parallel import World
+from mulligan.engine.precision import place
+from mulligan.engine.step import Stepper
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+every_recipe = pytest.mark.parametrize("recipe", recipe_names())
+
+
+@pytest.fixture(autouse=True)
+def full_precision():
+    """float32 means float32: no 19-bit products, which would hide a difference of formulas."""
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        yield
+
+
+@pytest.fixture
+def chance_of_the_processor(monkeypatch):
+    """What losses draw is drawn on the processor: a GPU has other random numbers."""
+    for name, draw in (("rand_like", torch.rand), ("randn_like", torch.randn)):
+        monkeypatch.setattr(
+            torch, name, lambda t, draw=draw: draw(t.shape, dtype=t.dtype).to(t.device)
+        )
+
+
+def gradients(recipe, device, precision, backend=""):
+    """Terms and gradients of every turn, as if each player stood still: {name: tensor}."""
+    torch.manual_seed(0)
+    subject = build(recipe, TINY["16x16 grey"])
+    place(subject, device, precision)
+    dtype = torch.float64 if precision == "float64" else torch.float32
+    batch = {
+        name: values.to(device, dtype if values.is_floating_point() else None)
+        for name, values in batch_for(subject).items()
+    }
+    stepper = Stepper(subject, precision, device, 1, World())
+    if backend:
+        stepper.compile(backend)
+    found = {}
+    for number, turn in enumerate(subject.turns()):
+        stepper._activate(stepper.players[turn.player])
+        torch.manual_seed(1)
+        terms = stepper._loss(turn, batch)
+        sum(terms.values()).backward()
+        found |= {f"{number} {name}": value for name, value in terms.items()}
+        for name, weight in subject.named_parameters():
+            if weight.grad is not None:
+                found[f"{number} {name}"] = weight.grad
+                weight.grad = None
+    return {name: value.detach().double().cpu() for name, value in found.items()}
+
+
+@every_recipe
+@pytest.mark.usefixtures("chance_of_the_processor")
+def test_losses_and_gradients_equal_the_processors(recipe):
+    here, there = gradients(recipe, "cpu", "float64"), gradients(recipe, "cuda", "float64")
+    assert here.keys() == there.keys()
+    for name, value in here.items():
+        torch.testing.assert_close(there[name], value, rtol=1e-8, atol=1e-10, msg=name)
+
+
+@every_recipe
+@pytest.mark.filterwarnings("ignore")  # what the compiler says of itself
+def test_compiled_gradients_equal_eager_ones(recipe):
+    torch._dynamo.reset()
+    eager = gradients(recipe, "cuda", "float32")
+    compiled = gradients(recipe, "cuda", "float32", backend="inductor")
+    assert eager.keys() == compiled.keys()
+    largest = max(float(value.norm()) for value in eager.values())
+    for name, value in eager.items():  # a bias before batch norm has a gradient of rounding errors
+        error = (compiled[name] - value).norm() / (value.norm() + 1e-4 * largest)
+        assert error < 1e-3, f"{name}: {error}"
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_moves_no_weight_and_is_counted(bad):
+    torch.manual_seed(0)
+    subject = build("gan", TINY["16x16 grey"])
+    place(subject, "cuda", "float32")
+    stepper = Stepper(subject, "float32", "cuda", 1, World())
+    batch = {name: values.cuda() for name, values in batch_for(subject).items()}
+    turn = subject.turns()[0]
+    stepper.update(turn, batch, 6)
+    before = {name: weight.clone() for name, weight in subject.named_parameters()}
+    stepper.update(turn, {**batch, "real": batch["real"] * bad}, 6)
+    for name, weight in subject.named_parameters():
+        assert torch.equal(weight, before[name]), name
+    assert stepper.skipped_updates() == 1
+    stepper.update(turn, batch, 6)
+    assert stepper.skipped_updates() == 0
+    assert any(not torch.equal(w, before[name]) for name, w in subject.named_parameters())
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_a_killed_run_goes_on_exactly(recipe, tmp_path):
+    """With PyTorch's deterministic algorithms, which cost speed and are not the default."""
+    kill_and_resume(recipe, tmp_path, 2, random.Random(recipe), device="cuda")
+
+
+def test_a_run_in_mixed_precision_learns_and_is_measured_alike_on_both_devices(tmp_path):
+    given = {"recipe": "dcgan", "images": 60_000, "runs_dir": str(tmp_path), "log": "none"}
+    run = train("digits", device="cuda", name="mixed", **given)
+    figures = {}
+    for device in ("cpu", "cuda"):
+        found = evaluate(run, device=device, count=1000)
+        figures[device] = {one.name: one.value for one in found.figures}
+    assert figures["cuda"]["FD-digits"] == pytest.approx(figures["cpu"]["FD-digits"], rel=0.02)
+    assert figures["cuda"]["FD-digits"] < 60
