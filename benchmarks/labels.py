@@ -49,6 +49,7 @@ def recalls(real: Rows, labels: Tensor, made: Rows, asked: Tensor) -> list[float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=400_000)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/labels.md"))
     options = parser.parse_args()
@@ -63,7 +64,9 @@ def main() -> None:
     spreads = ["", "Recall of each class:", "", "| | " + " | ".join("0123456789") + " |"]
     spreads.append("| --- " * 11 + "|")
     for name, knobs in ARMS.items():
-        run = finished("mnist", options.runs_dir, images=options.images, device="cpu", **knobs)
+        run = finished(
+            "mnist", options.runs_dir, images=options.images, device=options.device, **knobs
+        )
         images = uint8(load(run).sample(10 * EACH, seed=0, label=asked.numpy()).images)
         made = lens.rows(images)
         right = (made.labels == asked).double().reshape(10, EACH).mean(1)
@@ -77,7 +80,9 @@ def main() -> None:
         sheet = pictures.grid(images.reshape(10, EACH, *images.shape[1:])[:, :10].flatten(0, 1), 10)
         sheet.save(options.out.with_name(f"labels-{name}.png"))
     spreads.append("| training images | " + " | ".join(f"{one:.2f}" for one in baseline) + " |")
-    alone = finished("mnist", options.runs_dir, images=60_000, device="cpu", only_label="0")
+    alone = finished(
+        "mnist", options.runs_dir, images=60_000, device=options.device, only_label="0"
+    )
     zeros = lens.rows(uint8(load(alone).sample(EACH, seed=0).images)).labels
     share = float((zeros == 0).double().mean())
     lines += [*spreads, ""]

@@ -23,7 +23,7 @@ from mulligan import load
 from mulligan.data.points import modes
 from mulligan.metrics.modes import PointModes, point_modes
 from mulligan.run import Run
-from reporting import hardware, write_page
+from reporting import hardware, trained_on, write_page
 
 SETS = ("2d:ring", "2d:grid")
 SEEDS = {"r3gan": 10}
@@ -100,6 +100,7 @@ def main() -> None:
     seeds = ["", "The seeds of `r3gan`:", "",
              "| data | seed | modes | high quality | reverse KL | spread | s | good |"]  # fmt: skip
     seeds.append("| --- " * 8 + "|")
+    trained: list[Run] = []
     for recipe in options.recipes:
         count = SEEDS.get(recipe, FEW)
         count = min(count, options.seeds or count)
@@ -108,6 +109,7 @@ def main() -> None:
             asked = {"recipe": recipe, "device": "cpu", "patience": 0}
             runs = [finished(data, options.runs_dir, seed=s, **asked) for s in range(count)]
             every = [measured(run, data) for run in runs]
+            trained += runs
             cells.append(cell(every))
             seconds += [run.rows()[-1]["seconds"] for run in runs]
             if recipe == "r3gan":
@@ -122,7 +124,7 @@ def main() -> None:
     lines += ["", "PacGAN's rows are its table 1: modes, high quality, reverse KL, after 400,000 "
               "steps of batch 100. s: seconds of training, the median; good: all modes, 96 to "
               "99.5 % of high quality, a spread of 0.8 to 1.2, a reverse KL of at most 0.02 (ring) "
-              "or 0.03 (grid).", "", hardware()]  # fmt: skip
+              "or 0.03 (grid).", "", trained_on(trained), "", f"Page: {hardware()}"]  # fmt: skip
     write_page(options.out, "Modes of points", __doc__ or "", lines)
 
 

@@ -5,6 +5,8 @@ the test images. Beside each figure stands what as many training images get: wha
 intervals cover chance in the samples, not another training run.
 
     python benchmarks/recipe_page.py RECIPE        resumable; writes docs/results/recipes/
+
+`--sets mnist cifar10.zip` takes other data; a page of its own then bears their names.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ KINDS = ("FD", "KD", "MIND", "IS", "precision", "recall", "density", "coverage",
 SHOWN = 10
 
 
-def evaluation(run: Run) -> Evaluation:
+def evaluation(run: Run, device: str) -> Evaluation:
     """The best checkpoint against the test images, kept beside the run."""
     kept = run.path / "campaign-figures.json"
     if not kept.exists():
-        kept.write_text(json.dumps(evaluate(run, probe=True).to_json()))
+        kept.write_text(json.dumps(evaluate(run, probe=True, device=device).to_json()))
     return Evaluation.from_json(json.loads(kept.read_text()))
 
 
@@ -132,22 +134,23 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--sets", nargs="*", default=list(SETS))
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/recipes"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
     for data in options.sets:
-        extractor, stem = SETS[data], f"{options.recipe}-{data}"
+        extractor, stem = SETS.get(data, "squeezenet"), f"{options.recipe}-{Path(data).stem}"
         asked: dict[str, Any] = {"recipe": options.recipe, "images": options.images, "seed": 0}
         if options.recipe.startswith("wgan"):
             asked |= {"keep_every": 1, "save_every": 1}
-        run = finished(data, options.runs_dir, device="cpu", **asked)
-        found = evaluation(run)
+        run = finished(data, options.runs_dir, device=options.device, **asked)
+        found = evaluation(run, options.device)
         sheet(run, options.out / f"{stem}.png")
         draw_curves(run, options.out / f"{stem}-curves.png")
         row = run.rows()[-1]
-        lines += [f"## {data}", "", f"![samples]({stem}.png)", "", *table(found, extractor), ""]
+        lines += [f"## {Path(data).stem}", "", f"![samples]({stem}.png)", "", *table(found, extractor), ""]
         lines += [f"{'; '.join(found.verdicts)}.", "", f"![losses]({stem}-curves.png)", ""]
         lines.append(
             f"{row['images']:,} images in {row['seconds']:.0f} s; the best checkpoint is that of "
@@ -156,7 +159,8 @@ def main() -> None:
         if options.recipe.startswith("wgan"):
             lines += critic(run, data, extractor, options.out / f"{stem}-critic.png")
         lines.append("")
-    page = options.out / f"{options.recipe}.md"
+    others = [Path(data).stem for data in options.sets if data not in SETS]
+    page = options.out / f"{'-'.join([options.recipe, *others])}.md"
     write_page(page, f"`{options.recipe}`, measured", __doc__ or "", [*lines, hardware()])
 
 

@@ -11,16 +11,8 @@ from pathlib import Path
 
 import torch
 
-
-def processor() -> str:
-    """The processor's name as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    names = [
-        line.partition(":")[2].strip()
-        for line in (info.read_text().splitlines() if info.exists() else [])
-        if line.startswith("model name")
-    ]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor() or "unknown"
+from mulligan.engine.environment import processor
+from mulligan.run import Run
 
 
 def hardware() -> str:
@@ -30,6 +22,18 @@ def hardware() -> str:
         f"{processor()}{device}; {torch.get_num_threads()} threads; torch {torch.__version__}, "
         f"Python {platform.python_version()}; {date.today().isoformat()}."
     )
+
+
+def trained_on(runs: Sequence[Run]) -> str:
+    """The machines of these runs, by what each run noted when it began."""
+    machines: dict[str, int] = {}
+    for run in runs:
+        noted = run.read_json("env.json")
+        where = noted.get("processor", "an unknown processor")
+        device = "" if noted["device"] == "cpu" else f", {noted['device']}"
+        line = f"{where}{device}; {noted['threads']} threads; torch {noted['torch']}"
+        machines[line] = machines.get(line, 0) + 1
+    return "; ".join(f"{count} runs on {line}" for line, count in machines.items()) + "."
 
 
 def write_page(path: Path, title: str, explanation: str, lines: Sequence[str]) -> None:

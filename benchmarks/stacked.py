@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arms", nargs="*", default=list(ARMS))
     parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/stacked.md"))
     options = parser.parse_args()
@@ -104,7 +105,9 @@ def main() -> None:
     for arm in options.arms:
         asked = {**ARMS[arm], "images": options.images, "patience": 0, "evaluate_every": 0}
         for seed in range(SEEDS.get(arm, 1)):
-            run = finished(DATA, options.runs_dir, seed=seed, device="cpu", keep_every=1, **asked)
+            run = finished(
+                DATA, options.runs_dir, seed=seed, device=options.device, keep_every=1, **asked
+            )
             points = curve(run)
             curves.setdefault(arm, []).append(points)
             last = points[-1]

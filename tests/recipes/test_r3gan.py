@@ -103,10 +103,10 @@ def test_a_geometric_schedule_moves_by_equal_factors() -> None:
 def test_points_get_the_settings_that_were_searched_for_them() -> None:
     given = {"recipe": "r3gan", "device": "cpu", "latent": 3}
     plan = make_plan("2d:grid", given)
-    assert (plan.settings.rate, plan.settings.penalty, plan["batch"]) == (3e-3, 0.3, 256)
+    assert (plan.settings.rate, plan.settings.penalty, plan["batch"]) == (3e-3, 0.3, 512)
     assert plan.values["rate"].origin == "default"
     assert plan.settings.latent == 3  # flags are stronger
-    assert plan["images"] == 20_000 * 256
+    assert plan["images"] == 20_000 * 512
     pictures = make_plan("digits", given)
     assert pictures.settings.rate == 5e-4
     assert pictures["batch"] == 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,23 @@ def environment(device: str, ranks: int) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "platform": platform.platform(),
+        "processor": processor(),
         "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "ranks": ranks,
     }
+
+
+def processor() -> str:
+    """The processor's name as the system gives it, and its number of cores."""
+    info = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (info.read_text().splitlines() if info.exists() else [])
+        if line.startswith("model name")
+    ]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor() or "unknown"
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -59,6 +59,7 @@ class Stepper:
 
     def compile(self, backend: str) -> None:
         """Compile the networks in place; second-order turns still run as written."""
+        _see_frozen_weights()
         for network in self.recipe.children():
             network.compile(backend=backend)
         self.compiled = True
@@ -160,6 +161,16 @@ class Stepper:
             if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
                 return f"the gradient of {names[parameter]}"
         return "the norm of the gradients"
+
+
+def _see_frozen_weights() -> None:
+    """Make compiled code notice that weights were frozen or thawed.
+
+    Before 2.13 a shortcut of PyTorch's skipped that check: the code compiled while the generator
+    was frozen ran in its own turn too, and gave it no gradient.
+    """
+    if hasattr(torch._dynamo.config, "use_recursive_dict_tags_for_guards"):
+        torch._dynamo.config.use_recursive_dict_tags_for_guards = False
 
 
 def _part(batch: Batch, cut: slice) -> Batch:

@@ -95,7 +95,7 @@ class R3GAN(Duel):
                 "geometric": True,
                 "ema": 100_000,
             },
-            run={"batch": 256, "rounds": 20_000, "patience": 0},
+            run={"batch": 512, "rounds": 20_000, "patience": 0},
         )
     }
     couples_rows: ClassVar[bool] = True  # the generators of other bodies have batch norm
