@@ -84,7 +84,7 @@ def sheet(run: Run, path: Path) -> None:
 def settings(run: Run) -> str:
     """The recipe's knobs and what the run was given, in one line."""
     config: dict[str, Any] = tomllib.loads((run.path / "config.toml").read_text())
-    values = {name: entry["value"] for name, entry in config.items() if isinstance(entry, dict)}
+    values = config["values"]
     skipped = {"preset", "time", "weights", "runs_dir", "name", "only_label", "recipe"}
     return ", ".join(f"{k} {v}" for k, v in values.items() if k not in skipped and v != "")
 
@@ -150,7 +150,14 @@ def main() -> None:
         sheet(run, options.out / f"{stem}.png")
         draw_curves(run, options.out / f"{stem}-curves.png")
         row = run.rows()[-1]
-        lines += [f"## {Path(data).stem}", "", f"![samples]({stem}.png)", "", *table(found, extractor), ""]
+        lines += [
+            f"## {Path(data).stem}",
+            "",
+            f"![samples]({stem}.png)",
+            "",
+            *table(found, extractor),
+            "",
+        ]
         lines += [f"{'; '.join(found.verdicts)}.", "", f"![losses]({stem}-curves.png)", ""]
         lines.append(
             f"{row['images']:,} images in {row['seconds']:.0f} s; the best checkpoint is that of "

@@ -36,10 +36,24 @@ def trained_on(runs: Sequence[Run]) -> str:
     return "; ".join(f"{count} runs on {line}" for line, count in machines.items()) + "."
 
 
+PLACES = ("--out", "--runs-dir")
+"""Options that say where, not what: they are left out of the command on a page."""
+
+
+def command() -> str:
+    """The command of this very call, without places."""
+    words = sys.argv[1:]
+    kept = [
+        word
+        for word, before in zip(words, ["", *words], strict=False)
+        if word not in PLACES and before not in PLACES
+    ]
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *kept])
+
+
 def write_page(path: Path, title: str, explanation: str, lines: Sequence[str]) -> None:
     """Write a results page: title, what was measured, the command of this very call, the lines."""
-    command = shlex.join(["python", *sys.argv])
     text = explanation.split("    python benchmarks/")[0].strip()
     body = "\n".join(lines)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"# {title}\n\n{text}\n\n    {command}\n\n{body}\n")
+    path.write_text(f"# {title}\n\n{text}\n\n    {command()}\n\n{body}\n")
