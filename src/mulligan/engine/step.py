@@ -163,14 +163,21 @@ class Stepper:
         return "the norm of the gradients"
 
 
+GUARD_SHORTCUTS = (
+    "skip_tensor_guards_with_matching_dict_tags",
+    "use_recursive_dict_tags_for_guards",
+)
+
+
 def _see_frozen_weights() -> None:
     """Make compiled code notice that weights were frozen or thawed.
 
-    Before 2.13 a shortcut of PyTorch's skipped that check: the code compiled while the generator
-    was frozen ran in its own turn too, and gave it no gradient.
+    PyTorch may skip that check for weights whose module looks unchanged. With 2.11 the code
+    compiled while the generator was frozen ran in its own turn too, and gave it no gradient.
     """
-    if hasattr(torch._dynamo.config, "use_recursive_dict_tags_for_guards"):
-        torch._dynamo.config.use_recursive_dict_tags_for_guards = False
+    for name in GUARD_SHORTCUTS:
+        if hasattr(torch._dynamo.config, name):
+            setattr(torch._dynamo.config, name, False)
 
 
 def _part(batch: Batch, cut: slice) -> Batch:
