@@ -14,7 +14,7 @@ test: .venv/developing
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not long"
 
 test-long: .venv/developing
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long

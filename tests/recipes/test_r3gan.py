@@ -30,7 +30,8 @@ def test_discriminator_terms_by_hand() -> None:
     assert terms["paired"].item() == pytest.approx((softplus(1.5 - 6) + softplus(-9 + 3)) / 2)
     assert terms["r1"].item() == pytest.approx(0.2 * 9)
     assert terms["r2"].item() == pytest.approx(0.2 * 9)
-    assert recipe.watched["accuracy_real"].item() == 0.5
+    assert recipe.watched["accuracy_real"].item() == 1.0  # in both pairs the real scores more
+    assert recipe.watched["accuracy_fake"].item() == 1.0
 
 
 def test_generator_term_by_hand() -> None:
@@ -58,6 +59,7 @@ def test_the_ablations_of_the_loss() -> None:
     assert set(terms) == {"real", "fake", "r1", "r2"}
     assert terms["real"].item() == pytest.approx((softplus(-2.0) + softplus(1.0)) / 2)
     assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
+    assert alone.watched["accuracy_real"].item() == 0.5  # above and below 0
     found = alone.generator_loss(BATCH)["fake"].item()
     assert found == pytest.approx((softplus(-0.5) + softplus(3.0)) / 2)
     half: Any = echo_duel("r3gan", both=False)

@@ -130,7 +130,10 @@ class R3GAN(Duel):
         twice = {name: torch.cat([batch[name]] * 2) for name in self.conditions}
         scores, slopes = self.scored(torch.cat([batch["real"], fake]), twice)
         real, fake = scores.chunk(2)
-        self.watch_accuracy(real, fake)
+        if self.settings.paired:  # the level of its scores is free: what it can tell is a pair
+            self.watch_accuracy(real - fake, fake - real)
+        else:
+            self.watch_accuracy(real, fake)
         half = self.now.get("penalty", self.settings.penalty) / 2
         r1, r2 = (half * part.mean() for part in slopes.chunk(2))
         penalties = {"r1": r1, "r2": r2} if self.settings.both else {"r1": r1}
