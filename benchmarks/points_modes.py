@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 
 from campaign import finished
 from mulligan import load
@@ -39,11 +41,27 @@ PUBLISHED = (
 )
 
 
+def samples(run: Run) -> torch.Tensor:
+    """(2,500, 2) of a run's last checkpoint."""
+    return torch.from_numpy(load(run, checkpoint="last").sample(COUNT, seed=0).points)
+
+
 def measured(run: Run, data: str) -> PointModes:
-    """The modes of 2,500 samples of a run's last checkpoint."""
-    centres, deviation = modes(data)
-    points = torch.from_numpy(load(run, checkpoint="last").sample(COUNT, seed=0).points)
-    return point_modes(points, centres, deviation)
+    """The modes of a run's samples."""
+    return point_modes(samples(run), *modes(data))
+
+
+def draw(first: dict[tuple[str, str], Run], recipes: Sequence[str], path: Path) -> None:
+    """The samples of each recipe's first seed, a row a data set."""
+    figure = Figure(figsize=(2.1 * len(recipes), 4.4), dpi=100, layout="constrained")
+    every = figure.subplots(len(SETS), len(recipes), squeeze=False)
+    for row, data in zip(every, SETS, strict=True):
+        reach = 1.25 * float(modes(data)[0].abs().max())
+        for axes, recipe in zip(row, recipes, strict=True):
+            axes.scatter(*samples(first[recipe, data]).T, s=1, linewidths=0, color="C0")
+            axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+            axes.set(xticks=[], yticks=[], title=recipe)
+    figure.savefig(path, metadata={"Software": None})
 
 
 def good(found: PointModes, data: str) -> bool:
@@ -101,6 +119,7 @@ def main() -> None:
              "| data | seed | modes | high quality | reverse KL | spread | s | good |"]  # fmt: skip
     seeds.append("| --- " * 8 + "|")
     trained: list[Run] = []
+    first: dict[tuple[str, str], Run] = {}
     for recipe in options.recipes:
         count = SEEDS.get(recipe, FEW)
         count = min(count, options.seeds or count)
@@ -110,6 +129,7 @@ def main() -> None:
             runs = [finished(data, options.runs_dir, seed=s, **asked) for s in range(count)]
             every = [measured(run, data) for run in runs]
             trained += runs
+            first[recipe, data] = runs[0]
             cells.append(cell(every))
             seconds += [run.rows()[-1]["seconds"] for run in runs]
             if recipe == "r3gan":
@@ -121,6 +141,8 @@ def main() -> None:
         f"| {name}, PacGAN's table 1 | 10 | {ring} | {grid} | |" for name, ring, grid in PUBLISHED
     ]
     lines += seeds if "r3gan" in options.recipes else []
+    draw(first, options.recipes, options.out.with_suffix(".png"))
+    lines += ["", f"![samples of seed 0]({options.out.stem}.png)"]
     lines += ["", "PacGAN's rows are its table 1: modes, high quality, reverse KL, after 400,000 "
               "steps of batch 100. s: seconds of training, the median; good: all modes, 96 to "
               "99.5 % of high quality, a spread of 0.8 to 1.2, a reverse KL of at most 0.02 (ring) "
