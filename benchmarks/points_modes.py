@@ -41,6 +41,20 @@ PUBLISHED = (
 )
 
 
+HEAD_OF_SEEDS = (
+    "",
+    "The seeds of `r3gan`:",
+    "",
+    "| data | seed | modes | high quality | reverse KL | spread | s | good |",
+    "| --- " * 8 + "|",
+)
+NOTE = (
+    "PacGAN's rows are its table 1: modes, high quality, reverse KL, after 400,000 steps of batch "
+    "100. s: seconds of training, the median; good: all modes, 96 to 99.5 % of high quality, a "
+    "spread of 0.8 to 1.2, a reverse KL of at most 0.02 (ring) or 0.03 (grid)."
+)
+
+
 def samples(run: Run) -> torch.Tensor:
     """(2,500, 2) of a run's last checkpoint."""
     return torch.from_numpy(load(run, checkpoint="last").sample(COUNT, seed=0).points)
@@ -106,6 +120,20 @@ def each(data: str, every: list[PointModes], runs: list[Run]) -> list[str]:
     return lines
 
 
+def row(recipe: str, count: int, runs_dir: Path) -> tuple[str, list[str], list[list[Run]]]:
+    """A recipe's line of the table, a line a seed, and its runs, a list for each data set."""
+    cells, lines, every = [], [], []
+    for data in SETS:
+        asked = {"recipe": recipe, "device": "cpu", "patience": 0}
+        runs = [finished(data, runs_dir, seed=seed, **asked) for seed in range(count)]
+        found = [measured(run, data) for run in runs]
+        cells.append(cell(found))
+        lines += each(data, found, runs)
+        every.append(runs)
+    seconds = statistics.median(run.rows()[-1]["seconds"] for runs in every for run in runs)
+    return f"| `{recipe}` | {count} | {cells[0]} | {cells[1]} | {seconds:.0f} |", lines, every
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipes", nargs="*", default=RECIPES)
@@ -115,38 +143,24 @@ def main() -> None:
     options = parser.parse_args()
     lines = ["| recipe | seeds | ring: modes / high quality / reverse KL / spread | grid | s |"]
     lines.append("| --- " * 5 + "|")
-    seeds = ["", "The seeds of `r3gan`:", "",
-             "| data | seed | modes | high quality | reverse KL | spread | s | good |"]  # fmt: skip
-    seeds.append("| --- " * 8 + "|")
-    trained: list[Run] = []
+    seeds: list[str] = []
     first: dict[tuple[str, str], Run] = {}
+    trained: list[Run] = []
     for recipe in options.recipes:
         count = SEEDS.get(recipe, FEW)
-        count = min(count, options.seeds or count)
-        cells, seconds = [], []
-        for data in SETS:
-            asked = {"recipe": recipe, "device": "cpu", "patience": 0}
-            runs = [finished(data, options.runs_dir, seed=s, **asked) for s in range(count)]
-            every = [measured(run, data) for run in runs]
-            trained += runs
-            first[recipe, data] = runs[0]
-            cells.append(cell(every))
-            seconds += [run.rows()[-1]["seconds"] for run in runs]
-            if recipe == "r3gan":
-                seeds += each(data, every, runs)
-        middle = statistics.median(seconds)
-        lines.append(f"| `{recipe}` | {count} | {cells[0]} | {cells[1]} | {middle:.0f} |")
-        print(lines[-1], flush=True)
+        line, each_seed, every = row(recipe, min(count, options.seeds or count), options.runs_dir)
+        lines.append(line)
+        print(line, flush=True)
+        first |= {(recipe, data): runs[0] for data, runs in zip(SETS, every, strict=True)}
+        trained += [run for runs in every for run in runs]
+        if recipe == "r3gan":
+            seeds = [*HEAD_OF_SEEDS, *each_seed]
     lines += [
         f"| {name}, PacGAN's table 1 | 10 | {ring} | {grid} | |" for name, ring, grid in PUBLISHED
     ]
-    lines += seeds if "r3gan" in options.recipes else []
     draw(first, options.recipes, options.out.with_suffix(".png"))
-    lines += ["", f"![samples of seed 0]({options.out.stem}.png)"]
-    lines += ["", "PacGAN's rows are its table 1: modes, high quality, reverse KL, after 400,000 "
-              "steps of batch 100. s: seconds of training, the median; good: all modes, 96 to "
-              "99.5 % of high quality, a spread of 0.8 to 1.2, a reverse KL of at most 0.02 (ring) "
-              "or 0.03 (grid).", "", trained_on(trained), "", f"Page: {hardware()}"]  # fmt: skip
+    lines += ["", NOTE, "", f"![samples of seed 0]({options.out.stem}.png)", *seeds, ""]
+    lines += [trained_on(trained), "", f"Page: {hardware()}"]
     write_page(options.out, "Modes of points", __doc__ or "", lines)
 
 
