@@ -32,6 +32,7 @@ from mulligan.data.open import open_data
 from mulligan.evaluation.lens import Lens, open_lens
 from mulligan.fields import Label
 from mulligan.places import data_folder
+from own_pictures import spread
 from reporting import hardware, write_page
 
 SIZES = (32, 64)
@@ -74,11 +75,6 @@ def reader(data: DataSet, lens: Lens) -> tuple[Pipeline, float]:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
     model.fit(np.concatenate([rows[kept] for rows in every]), np.tile(labels[kept], len(every)))
     return model, float(model.score(every[0][~kept], labels[~kept]))
-
-
-def spread(images: Tensor) -> float:
-    """Mean distance between two of the images. images: uint8 (N, ...)."""
-    return float(torch.pdist(images.flatten(1).float()).mean())
 
 
 def spreads(made: Tensor, asked: Tensor, data: DataSet) -> float:

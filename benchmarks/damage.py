@@ -2,12 +2,11 @@
 
 Real training images stand in for a generator and are damaged more and more; they are compared with
 the test images (of the CIFAR-10 copy, which has no test part, with other training images). A cell
-says what damage does to a figure: + rises, - falls, 0 neither; a figure has moved if its 95 %
-interval is apart from that of undamaged images, and by a tenth of the latter for those that are
-near 1. The strongest damage that moves it counts: where all samples lie in a corner of the
-features, precision hangs on a few real images, and its interval says so by its length. What was
-expected had been written first (benchmarks/damages.py); a cell that is not as expected is marked
-with ≠.
+says what the strongest damage does to a figure: + rises, - falls, 0 neither; a figure has moved if
+its 95 % interval is apart from that of undamaged images, and by a tenth of the latter for those
+that are near 1. Where all samples lie in a corner of the features, precision hangs on a few real
+images, and its interval says so by its length. What was expected had been written first
+(benchmarks/damages.py); a cell that is not as expected is marked with ≠.
 
     python benchmarks/damage.py        resumable; needs MULLIGAN_DATA; writes damage.md and .png
 """
@@ -48,17 +47,16 @@ Table = dict[str, dict[str, list[Figure]]]
 
 def open_sets(name: str) -> tuple[Tensor, Tensor, Tensor]:
     """Real images, other images to damage, and the labels of those; uint8 (N, C, H, W)."""
-    count = COUNT
     if name != "cifar10":
         data, test = open_data(name), open_data(name, split="test").arrays["real"]
-        rows = some(6 * count, len(data), 1)  # MNIST's rows are not in random order
+        rows = some(6 * COUNT, len(data), 1)  # MNIST's rows are not in random order
         real, label = data.arrays["real"], data.arrays["label"]
-        return test[some(count, len(test), 0)], real[rows], label[rows]
+        return test[some(COUNT, len(test), 0)], real[rows], label[rows]
     copy = _cifar_copy()
     real, label = copy.arrays["real"], copy.arrays["label"]
     order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
-    others = order[count : 7 * count]
-    return real[order[:count]], real[others], label[others]
+    others = order[COUNT : 7 * COUNT]
+    return real[order[:COUNT]], real[others], label[others]
 
 
 def _cifar_copy() -> DataSet:
@@ -75,17 +73,16 @@ def measured(name: str, home: Path) -> Table:
     """All figures of one data set, from the files of earlier sittings where they are there."""
     real, images, labels = open_sets(name)
     lens = open_lens(SETS[name], open_data(name).fields["real"] if name != "cifar10" else _image())
-    count = COUNT
-    plain = _one(home / f"{name}-{count}-undamaged.json", lens, real, images[:count])
+    plain = _one(home / f"{name}-{COUNT}-undamaged.json", lens, real, images[:COUNT])
     table: Table = {}
     for damage, make in DAMAGES.items():
         if damage == "swapped colours" and images.shape[1] == 1:
             continue
         table[damage] = {figure: [found] for figure, found in plain.items()}
         for level in LEVELS[damage]:
-            enough = 6 * count if damage == "dropped classes" else count
-            spoilt = make(images[:enough], labels[:enough], level)[:count]
-            stem = f"{name}-{count}-{damage.replace(' ', '-')}-{level:g}"
+            enough = 6 * COUNT if damage == "dropped classes" else COUNT
+            spoilt = make(images[:enough], labels[:enough], level)[:COUNT]
+            stem = f"{name}-{COUNT}-{damage.replace(' ', '-')}-{level:g}"
             found = _one(home / f"{stem}.json", lens, real, spoilt)
             for figure, value in found.items():
                 table[damage][figure].append(value)
@@ -119,16 +116,13 @@ def _one(path: Path, lens: Lens, real: Tensor, spoilt: Tensor) -> dict[str, Figu
 
 
 def moved(kind: str, figures: list[Figure]) -> str:
-    """+, - or 0: what the strongest damage did whose interval is apart."""
-    before = figures[0]
-    for after in reversed(figures[1:]):
-        if kind in NEAR_ONE and abs(after.value - before.value) < MOVED * before.value:
-            continue
-        if after.low > before.high:
-            return "+"
-        if after.high < before.low:
-            return "-"
-    return "0"
+    """+, - or 0: what the strongest damage did."""
+    before, after = figures[0], figures[-1]
+    if kind in NEAR_ONE and abs(after.value - before.value) < MOVED * before.value:
+        return "0"
+    if after.low > before.high:
+        return "+"
+    return "-" if after.high < before.low else "0"
 
 
 def matrix(tables: dict[str, Table]) -> tuple[list[str], int, int]:

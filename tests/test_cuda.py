@@ -104,7 +104,7 @@ def test_a_loss_that_is_not_finite_moves_no_weight_and_is_counted(bad):
     assert any(not torch.equal(w, before[name]) for name, w in subject.named_parameters())
 
 
-@pytest.mark.parametrize("recipe", recipe_names())
+@every_recipe
 def test_a_killed_run_goes_on_exactly(recipe, tmp_path):
     """With PyTorch's deterministic algorithms, which cost speed and are not the default."""
     kill_and_resume(recipe, tmp_path, 2, random.Random(recipe), device="cuda")
