@@ -2,8 +2,9 @@
 
 Three digits as the three colour channels; a sample's mode is what the shipped classifier reads in
 each. 26,000 samples of the averaged generator; the reverse KL is from the uniform distribution, and
-about 0.02 for perfect samples. `r3gan` at its defaults, three seeds; its loss without the pairing
-and without R2, with the same networks and as many images; `gan` and `dcgan` beside them.
+about 0.02 for perfect samples. `r3gan` on its small body, 48 channels wide, in bfloat16 on one
+core, three seeds; its loss without the pairing and without R2, with the same networks and as many
+images; `gan` and `dcgan` at their defaults beside them.
 
     python benchmarks/stacked.py [ARM ...]        resumable; needs mnist; writes stacked.md
 """
@@ -29,13 +30,19 @@ from reporting import hardware, write_page
 
 DATA = "stacked-mnist"
 COUNT, CHUNK = 26_000, 1000
+SMALL: dict[str, Any] = {"recipe": "r3gan", "width": 48, "batch": 128, "rate": 1e-3}
+"""Found by search: with twice the batch the classes are as even only after twice the images."""
+
 ARMS: dict[str, dict[str, Any]] = {
-    "pairing + R1 + R2": {"recipe": "r3gan"},
-    "GAN + R1 + R2": {"recipe": "r3gan", "paired": False},
-    "pairing + R1": {"recipe": "r3gan", "both": False},
+    "pairing + R1 + R2": SMALL,
+    "GAN + R1 + R2": {**SMALL, "paired": False},
+    "pairing + R1": {**SMALL, "both": False},
     "gan": {"recipe": "gan"},
     "dcgan": {"recipe": "dcgan"},
 }
+POINTS = 20
+"""Checkpoints on the curve, about."""
+
 SEEDS = {"pairing + R1 + R2": 3}
 PUBLISHED = """| pairing + R1 + R2, R3GAN's table 1 | 1000 | 0.078 |
 | GAN + R1 + R2, R3GAN's table 1 | 693 | 0.927 |
@@ -43,6 +50,15 @@ PUBLISHED = """| pairing + R1 + R2, R3GAN's table 1 | 1000 | 0.078 |
 | DCGAN, PacGAN's table 2 | 78.9 | 4.50 |
 | PacDCGAN2, PacGAN's table 2 | 1000 | 0.06 |"""
 Found = dict[str, float]
+
+
+def trained(arm: str, seed: int, images: int, device: str, home: Path) -> Run:
+    """The run of one arm and one seed."""
+    asked = {**ARMS[arm], "images": images, "seed": seed, "device": device}
+    rounds = images // int(asked.get("batch", 64))
+    asked |= {"tick": rounds // (4 * POINTS), "save_every": 4, "keep_every": 1}
+    asked |= {"patience": 0, "evaluate_every": 0, "precision": "bfloat16"}
+    return finished(DATA, home, **asked)
 
 
 def counted(run: Run, round: int) -> Found:
@@ -94,7 +110,7 @@ def draw(curves: dict[str, list[list[Found]]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arms", nargs="*", default=list(ARMS))
-    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--images", type=int, default=1_300_000)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/stacked.md"))
@@ -103,11 +119,8 @@ def main() -> None:
     lines.append("| --- " * 7 + "|")
     curves: dict[str, list[list[Found]]] = {}
     for arm in options.arms:
-        asked = {**ARMS[arm], "images": options.images, "patience": 0, "evaluate_every": 0}
         for seed in range(SEEDS.get(arm, 1)):
-            run = finished(
-                DATA, options.runs_dir, seed=seed, device=options.device, keep_every=1, **asked
-            )
+            run = trained(arm, seed, options.images, options.device, options.runs_dir)
             points = curve(run)
             curves.setdefault(arm, []).append(points)
             last = points[-1]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mulligan.losses import (
+    area,
     between,
     cross_entropy,
     feature_matching,
@@ -35,6 +36,21 @@ def bowl(points: Tensor) -> Tensor:
 
 
 POINTS = torch.tensor([[3.0, 4.0], [0.0, 1.0], [-6.0, 8.0]])
+
+
+def test_a_penalty_with_its_area_is_the_same_at_twice_the_side() -> None:
+    """The judge is a function of the picture, however many pixels it is drawn with."""
+
+    def brightness(images: Tensor) -> Tensor:
+        return 3 * images.mean(dim=(1, 2, 3))
+
+    small = torch.rand(2, 1, 28, 28)
+    large = small.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    slopes = [scored(brightness, images)[1] for images in (small, large)]
+    assert area(small) == 1
+    assert area(large) == 4
+    assert area(torch.zeros(5, 2)) == 1
+    torch.testing.assert_close(4 * slopes[1], slopes[0])
 
 
 def test_cross_entropy_by_hand() -> None:

@@ -16,6 +16,9 @@ from torch import Tensor
 TINY = 1e-12
 """Added to a squared norm before its root: 1e-6 in a norm that is meant to be 1."""
 
+AREA = 28 * 28
+"""Pixels of the pictures that weights of penalties were found on."""
+
 Judge = Callable[[Tensor], Tensor]
 """From points (N, ...) to raw scores (N,) or (N, ...)."""
 
@@ -45,6 +48,15 @@ def scored(judge: Judge, points: Tensor) -> tuple[Tensor, Tensor]:
     (slopes,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
     slopes = slopes.flatten(1).to(torch.promote_types(slopes.dtype, torch.float32))
     return scores, slopes.square().sum(1)
+
+
+def area(points: Tensor) -> float:
+    """What R1's weight grows with: pixels of a picture over those of 28 x 28; 1 for points.
+
+    points: (N, C, H, W), or (N, d). The same score of the same picture at twice the side has a
+    quarter of the squared slope, summed over its pixels, so it takes four times the weight.
+    """
+    return points[0, 0].numel() / AREA if points.ndim == 4 else 1.0
 
 
 def nearly_scored(judge: Judge, points: Tensor, deviation: float) -> tuple[Tensor, Tensor]:

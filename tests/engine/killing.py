@@ -100,5 +100,6 @@ def kill_and_resume(
         over = child.exitcode == 0
         assert over or child.exitcode == -signal.SIGKILL
         if over:
-            assert differences(expected, facts(run)) == []
+            found = differences(expected, facts(run))
+            assert not found, "\n".join(found)
     return hits

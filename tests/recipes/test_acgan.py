@@ -89,6 +89,13 @@ def test_the_penalty_is_r1_of_the_score_alone() -> None:
     assert [turn.second_order for turn in duel(penalty=0).turns()] == [False, False]
 
 
+def test_the_penalty_grows_with_the_pixels() -> None:
+    recipe = duel(penalty=0.6)
+    recipe.heads = lambda images: (3 * images[:, 0, 0, 0], torch.zeros(len(images), 3))
+    wide = {**BATCH, "real": torch.zeros(2, 1, 28, 56)}
+    assert recipe.real_loss(wide)["penalty"].item() == pytest.approx(2 * 0.3 * 9)
+
+
 def test_generator_terms_by_hand() -> None:
     terms = duel(class_weight=0.7).generator_loss(BATCH)
     assert terms["fake"].item() == pytest.approx((softplus(-0.5) + softplus(3.0)) / 2)

@@ -38,6 +38,14 @@ def test_the_penalty_is_r1() -> None:
     assert [turn.second_order for turn in recipe.turns()] == [True, False]
 
 
+def test_the_penalty_grows_with_the_pixels() -> None:
+    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
+    recipe.score = lambda images, batch: 3 * images[:, 0, 0, 0]
+    recipe.generate = lambda batch: batch["real"]
+    wide = {**BATCH, "real": torch.zeros(2, 1, 28, 56)}
+    assert recipe.discriminator_loss(wide)["penalty"].item() == pytest.approx(2 * 0.3 * 9)
+
+
 def test_smoothing_lowers_the_target_of_reals_alone() -> None:
     recipe: Any = echo_duel("cgan", smoothing=0.1)
     terms = recipe.discriminator_loss(BATCH)

@@ -3,7 +3,7 @@
 Paper    Odena et al. 2016, "Conditional Image Synthesis With Auxiliary Classifier GANs",
          arXiv:1610.09585, equations 2 and 3 (D maximises L_S + L_C, G maximises L_C - L_S).
 D        mean softplus(-s(x)) + mean softplus(s(G(z, y))) + w mean CE(c(x), y)
-         + gamma/2 mean |grad s(x)|^2
+         + gamma/2 A mean |grad s(x)|^2, A the pixels of a picture over 28 x 28
 G        mean softplus(-s(G(z, y))) + w mean CE(c(G(z, y)), y)
 Departs  D learns the classes from reals alone, or else the two players may agree on any naming
          (fakes named is the paper's form, with w mean CE(c(G(z, y)), y) in D's turn). R1
@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mulligan.fields import Image, Label, Points, Reads
-from mulligan.losses import scored
+from mulligan.losses import area, scored
 from mulligan.networks import labelled
 from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv
@@ -43,7 +43,11 @@ class ACGAN(Duel):
             1.0, "weight of the class terms against those of real and fake (w)", low=0, high=1000
         )
         penalty: float = knob(
-            1.0, "weight of the gradient penalty on reals (gamma)", low=0, high=1e6, role="penalty"
+            1.0,
+            "weight of the gradient penalty on reals at 28x28 pixels (gamma); grows with the pixels",
+            low=0,
+            high=1e6,
+            role="penalty",
         )
         fakes: Literal["unnamed", "named", "apart"] = knob(
             "unnamed",
@@ -113,7 +117,8 @@ class ACGAN(Duel):
         }
         if self.settings.penalty:
             _, slopes = scored(lambda images: self.heads(images)[0], batch["real"])
-            terms["penalty"] = self.settings.penalty / 2 * slopes.mean()
+            weight = self.settings.penalty * area(batch["real"])
+            terms["penalty"] = weight / 2 * slopes.mean()
         return terms
 
     def fake_loss(self, batch: Batch) -> Terms:

@@ -2,7 +2,8 @@
 
 Paper    Mirza and Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784,
          equation 2, with the non-saturating objective of Goodfellow et al. 2014.
-D        mean softplus(-s(x, y)) + mean softplus(s(G(z, y), y)) + gamma/2 mean |grad s(x, y)|^2
+D        mean softplus(-s(x, y)) + mean softplus(s(G(z, y), y))
+         + gamma/2 A mean |grad s(x, y)|^2, A the pixels of a picture over 28 x 28
 G        mean softplus(-s(G(z, y), y))
 Departs  convolutions for pictures instead of maxout, Adam instead of SGD. The class reaches the
          generator as an embedding joined to the noise, which it also scales, and the
@@ -20,7 +21,7 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from mulligan.fields import Image, Label, Points, Reads
-from mulligan.losses import cross_entropy, scored
+from mulligan.losses import area, cross_entropy, scored
 from mulligan.networks.pairs import pair
 from mulligan.recipe import Batch, Duel, Terms, Turn, knob
 
@@ -36,7 +37,11 @@ class CGAN(Duel):
             "paper) or projection (a product with its last features)",
         )
         penalty: float = knob(
-            1.0, "weight of the gradient penalty on reals (gamma)", low=0, high=1e6, role="penalty"
+            1.0,
+            "weight of the gradient penalty on reals at 28x28 pixels (gamma); grows with the pixels",
+            low=0,
+            high=1e6,
+            role="penalty",
         )
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
@@ -59,10 +64,11 @@ class CGAN(Duel):
         real, slopes = scored(partial(self.score, batch=batch), batch["real"])
         fake = self.score(self.generate(batch), batch)
         self.watch_accuracy(real, fake)
+        weight = self.settings.penalty * area(batch["real"])
         return {
             "real": cross_entropy(real, 1 - self.settings.smoothing),
             "fake": cross_entropy(fake, 0),
-            "penalty": self.settings.penalty / 2 * slopes.mean(),
+            "penalty": weight / 2 * slopes.mean(),
         }
 
     def generator_loss(self, batch: Batch) -> Terms:
