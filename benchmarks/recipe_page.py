@@ -6,7 +6,8 @@ intervals cover chance in the samples, not another training run.
 
     python benchmarks/recipe_page.py RECIPE        resumable; writes docs/results/recipes/
 
-`--sets mnist cifar10.zip` takes other data; a page of its own then bears their names.
+`--sets mnist cifar10.zip` takes other data, `--preset classic` a preset, at its own length where it
+has one; a page of its own then bears their names.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from mulligan.evaluation.result import Evaluation
 from mulligan.metrics.distances import frechet_distance
 from mulligan.metrics.moments import Moments
 from mulligan.run import Run
-from reporting import hardware, write_page
+from reporting import trained_on, write_page
 
 SETS = {"mnist": "digits", "fashion-mnist": "fashion"}
 KINDS = ("FD", "KD", "MIND", "IS", "precision", "recall", "density", "coverage", "reverse KL")
 SHOWN = 10
+IMAGES = 200_000
 
 
 def evaluation(run: Run, device: str) -> Evaluation:
@@ -132,7 +134,8 @@ def critic(run: Run, data: str, extractor: str, path: Path) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe")
-    parser.add_argument("--images", type=int, default=200_000)
+    parser.add_argument("--preset", default="")
+    parser.add_argument("--images", type=int, help="200,000, or what the preset says")
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
@@ -140,12 +143,19 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
+    runs: list[Run] = []
+    subject = "-".join(word for word in (options.recipe, options.preset) if word)
     for data in options.sets:
-        extractor, stem = SETS.get(data, "squeezenet"), f"{options.recipe}-{Path(data).stem}"
-        asked: dict[str, Any] = {"recipe": options.recipe, "images": options.images, "seed": 0}
+        extractor, stem = SETS.get(data, "squeezenet"), f"{subject}-{Path(data).stem}"
+        asked: dict[str, Any] = {"recipe": options.recipe, "seed": 0}
+        if options.images or not options.preset:
+            asked["images"] = options.images or IMAGES
+        if options.preset:
+            asked["preset"] = options.preset
         if options.recipe.startswith("wgan"):
             asked |= {"keep_every": 1, "save_every": 1}
         run = finished(data, options.runs_dir, device=options.device, **asked)
+        runs.append(run)
         found = evaluation(run, options.device)
         sheet(run, options.out / f"{stem}.png")
         draw_curves(run, options.out / f"{stem}-curves.png")
@@ -167,8 +177,8 @@ def main() -> None:
             lines += critic(run, data, extractor, options.out / f"{stem}-critic.png")
         lines.append("")
     others = [Path(data).stem for data in options.sets if data not in SETS]
-    page = options.out / f"{'-'.join([options.recipe, *others])}.md"
-    write_page(page, f"`{options.recipe}`, measured", __doc__ or "", [*lines, hardware()])
+    page = options.out / f"{'-'.join([subject, *others])}.md"
+    write_page(page, f"`{subject}`, measured", __doc__ or "", [*lines, trained_on(runs)])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -11,11 +12,17 @@ from engine.killing import kill_and_resume
 from helpers import TINY, batch_for, build
 from mulligan import evaluate, train
 from mulligan.catalogue import recipe_names
+from mulligan.engine import checkpoint
+from mulligan.engine.job import Job
 from mulligan.engine.parallel import World
+from mulligan.engine.plan import make_plan
 from mulligan.engine.precision import place
+from mulligan.engine.rounds import play_round
 from mulligan.engine.step import Stepper
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic algorithms
 
 every_recipe = pytest.mark.parametrize("recipe", recipe_names())
 
@@ -108,6 +115,35 @@ def test_a_loss_that_is_not_finite_moves_no_weight_and_is_counted(bad):
 def test_a_killed_run_goes_on_exactly(recipe, tmp_path):
     """With PyTorch's deterministic algorithms, which cost speed and are not the default."""
     kill_and_resume(recipe, tmp_path, 2, random.Random(recipe), device="cuda")
+
+
+def played(job: Job, rounds: int) -> dict[str, torch.Tensor]:
+    """What a job holds once it stands at this round, and the means of its log."""
+    while job.counters.round < rounds:
+        play_round(job)
+    found = {f"mean of {name}": torch.tensor(value) for name, value in job.tally.means().items()}
+    for file, tensors in job.tensors().items():
+        found |= {f"{file}/{name}": tensor.cpu().clone() for name, tensor in tensors.items()}
+    return found
+
+
+@every_recipe
+def test_a_job_restored_between_two_ticks_goes_on_exactly(recipe, tmp_path):
+    """In one process, where the kills above have several: what differs is not the machine's."""
+    given = {"recipe": recipe, "batch": 8, "images": 8 * 40, "width": 4, "latent": 4, "tick": 40}
+    plan = make_plan("digits", {**given, "device": "cuda"})
+    torch.use_deterministic_algorithms(True)
+    try:
+        job = Job(plan, World())
+        played(job, 20)
+        saved = checkpoint.save(tmp_path, 20, job.tensors(), job.state())
+        whole, restored = played(job, 40), Job(plan, World())
+        restored.restore(checkpoint.load(saved))
+        resumed = played(restored, 40)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert whole.keys() == resumed.keys()
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 
 def test_a_run_in_mixed_precision_learns_and_is_measured_alike_on_both_devices(tmp_path):

@@ -16,6 +16,7 @@ from mulligan.engine.job import Job
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import make_plan
 from mulligan.engine.rounds import play_round
+from mulligan.engine.tally import Tally
 
 ROWS, BATCH = 100, 6  # 17 batches an epoch: the last straddles two epochs
 ROUNDS = 35
@@ -181,3 +182,11 @@ def test_another_attempt_sees_other_samples(monkeypatch):
     job = Job(small_plan("gan", monkeypatch), World())
     first = job.feed.rows(0, 0, 0, 50)
     assert not torch.equal(first, job.feed.rows(0, 1, 0, 50))
+
+
+def test_sums_of_the_log_are_restored_to_the_device_of_the_values_to_come():
+    tally = Tally()
+    tally.add("player", {"loss": torch.tensor(2.0)})
+    restored = Tally()
+    restored.restore(tally.state(), "meta")
+    assert restored.sums["player/loss"].device.type == "meta"

@@ -36,8 +36,10 @@ class Tally:
         """Sums and counts as JSON; floats survive exactly."""
         return {name: [total.item(), self.counts[name]] for name, total in self.sums.items()}
 
-    def restore(self, state: dict[str, list[float]]) -> None:
+    def restore(self, state: dict[str, list[float]], device: str) -> None:
+        """Go on from a state, on the device where the values to add will lie."""
         self.sums = {
-            name: torch.tensor(total, dtype=torch.float64) for name, (total, _) in state.items()
+            name: torch.tensor(total, dtype=torch.float64, device=device)
+            for name, (total, _) in state.items()
         }
         self.counts = {name: int(count) for name, (_, count) in state.items()}

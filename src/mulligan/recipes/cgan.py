@@ -38,7 +38,7 @@ class CGAN(Duel):
         )
         penalty: float = knob(
             1.0,
-            "weight of the gradient penalty on reals at 28x28 pixels (gamma); grows with the pixels",
+            "weight of R1, at reals, at 28x28 pixels (gamma); it grows with the pixels",
             low=0,
             high=1e6,
             role="penalty",
