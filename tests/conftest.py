@@ -1,10 +1,23 @@
-"""Puts this folder on the path, so that tests share `helpers`; keeps the user's cache out of it."""
+"""Puts this folder on the path, so that tests share `helpers`; the processor and cache of tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_processor() -> Iterator[None]:
+    """One thread, and no bfloat16 unless it is asked for: the same numbers on every machine, and
+    nothing is measured before a run. Commands in processes of their own do what users' do."""
+    from mulligan.engine import quickest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quickest, "has_bfloat16", lambda: False)
+        torch.set_num_threads(1)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import mulligan
@@ -480,17 +481,21 @@ def test_a_folder_that_bears_the_name_of_a_data_set_is_not_mistaken_for_it(
     assert call("resume x --images +16").code == 0
 
 
-def test_a_resume_by_another_number_of_threads_says_that_it_is_not_exact(
+def test_a_resume_keeps_the_threads_and_says_what_else_has_changed(
     place: Path, tmp_path: Path
 ) -> None:
     short = f"photos --recipe gan --size 16 --images 16 {SMALL}"
     with threads(2):
         assert call(f"train {short} --name x --runs-dir {tmp_path}").code == 0
-    answer = call(f"resume {tmp_path / 'x'} --images +16")
+    assert "exact resume: yes" in call(f"resume {tmp_path / 'x'} --images +16").out
+    run = Run(tmp_path / "x")
+    run.write_json("env.json", {**run.read_json("env.json"), "torch": "1.0"})
+    answer = call(f"resume {run.path} --images +16")
     assert answer.code == 0
-    assert "exact resume: no (threads 2 -> 1)" in answer.out
-    resumes = [event for event in Run(tmp_path / "x").events() if event["event"] == "resume"]
-    assert [event["exact"] for event in resumes] == ["no (threads 2 -> 1)"]
+    changed = f"no (torch 1.0 -> {torch.__version__})"
+    assert f"exact resume: {changed}" in answer.out
+    resumes = [event for event in run.events() if event["event"] == "resume"]
+    assert [event["exact"] for event in resumes] == ["yes", changed]
 
 
 # Photographs, sizes and channels

@@ -81,7 +81,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "appraisal",
         },
     ),
-    "doctor": (("doctor",), {"base", "data"}),
+    "doctor": (("doctor",), {"base", "data", "engine"}),
     "cli": (
         ("cli", "cli."),
         {

@@ -319,3 +319,14 @@ def test_a_size_that_the_networks_refuse_is_refused_in_the_plan(tmp_path: Path) 
     )
     with pytest.raises(UsageError, match="does not fit these data: 28 is not a power of two"):
         make_plan("digits", {"recipe": str(path)})
+
+
+@pytest.mark.parametrize(
+    ("extractor", "asked", "patience"),
+    [("digits", "auto", 10), ("random", "auto", 0), ("random", "4", 4)],
+)
+def test_an_untrained_extractor_ends_no_run_unless_asked_to(
+    extractor: str, asked: str, patience: int
+) -> None:
+    plan = make_plan("digits", {"extractor": extractor, "patience": asked})
+    assert plan["patience"] == patience

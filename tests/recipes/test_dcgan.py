@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from helpers import batch_for, build, column, echo_duel
 from mulligan.fields import Image
+from mulligan.networks.dropout import Dropout
 from mulligan.networks.keras import SameConv
 from mulligan.recipe import Recipe
 from mulligan.recipes.dcgan import DCGAN, SameUp
@@ -88,11 +89,11 @@ def test_classic_networks_have_the_texts_parameter_counts() -> None:
 
 def test_classic_layers_follow_the_texts() -> None:
     recipe: Any = classic("classic")
-    drops = [m.p for m in recipe.discriminator.modules() if isinstance(m, nn.Dropout) and m.p]
+    drops = [m.rate for m in recipe.discriminator.modules() if isinstance(m, Dropout) and m.rate]
     assert drops == [0.3, 0.3]
     assert recipe.generator.slope == recipe.discriminator.slope == 0.3
     second: Any = classic("classic-bn")
-    drops = [m.p for m in second.discriminator.modules() if isinstance(m, nn.Dropout) and m.p]
+    drops = [m.rate for m in second.discriminator.modules() if isinstance(m, Dropout) and m.rate]
     assert drops == [0.2]
     assert second.generator.slope == second.discriminator.slope == 0.2
     assert second.settings.joint

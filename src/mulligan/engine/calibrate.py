@@ -9,7 +9,9 @@ import math
 import statistics
 import time
 from dataclasses import replace
+from typing import Any
 
+from mulligan.engine.environment import own_threads
 from mulligan.engine.job import Job
 from mulligan.engine.layers import Value
 from mulligan.engine.parallel import World
@@ -29,15 +31,23 @@ def images_in(plan: Plan, seconds: float) -> int:
     Rounds of a scratch copy are timed; the run itself starts from the beginning. With several
     ranks all of them measure at once, each on its share of a batch; the leading rank's word counts.
     """
-    batch = plan["batch"]
-    share = math.ceil(batch / launched_ranks()[1])
-    settled = {"tick": 1, "images": 10**12, "batch": share}
-    values = {name: Value(value, "default", "calibration") for name, value in settled.items()}
-    job = Job(replace(plan, values={**plan.values, **values}), World())
-    _rounds_for(job, WARM_UP)
-    pace = statistics.median(_rounds_for(job, MEASURE))
+    with own_threads():
+        job = scratch(plan)
+        _rounds_for(job, WARM_UP)
+        pace = statistics.median(_rounds_for(job, MEASURE))
     rounds = int(seconds * (1 - OVERHEAD) / pace)
-    return int(max(1, rounds) * batch)
+    return int(max(1, rounds) * plan["batch"])
+
+
+def scratch(plan: Plan, **settled: Any) -> Job:
+    """A copy of the run that nothing comes of: this rank alone, on its share of a batch.
+
+    settled: values that differ from the plan's. Sets torch's number of threads.
+    """
+    share = math.ceil(plan["batch"] / launched_ranks()[1])
+    settled = {"tick": 1, "images": 10**12, "batch": share, **settled}
+    values = {name: Value(value, "default", "measuring") for name, value in settled.items()}
+    return Job(replace(plan, values={**plan.values, **values}), World())
 
 
 def _rounds_for(job: Job, seconds: float) -> list[float]:

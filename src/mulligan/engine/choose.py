@@ -33,13 +33,13 @@ PATIENCE = 10
 def resolve_options(layers: Layers, data: DataSet) -> Values:
     """All options of a run on these data; `tick` may be left for `settle_tick`.
 
-    Where a time is still to be turned into images, the value of `images` is None. Problems go
-    to `layers.problems`.
+    Where a time is still to be turned into images, the value of `images` is None, and so are
+    `precision` and `threads` where they are to be measured. Problems go to `layers.problems`.
     """
     values = {option.name: layers.option(option.name) for option in OPTIONS}
     _shape(values, data)
     _device(values, layers.problems)
-    _precision(values, layers.problems)
+    _arithmetic(values, layers.problems)
     if values["held_out"].value == AUTO:
         reason = f"5 % of the data, at most {MOST_HELD_OUT:,}"
         values["held_out"] = Value(HELD_OUT, "default", reason)
@@ -86,13 +86,16 @@ def settle_evaluations(values: Values) -> None:
 
 def _evaluation(values: Values, data: DataSet, rows: int, problems: Problems) -> None:
     """Extractor and patience; the extractor is opened, so that one without weights fails now."""
-    if values["patience"].value == AUTO:
-        reason = f"{PATIENCE} evaluations without a gain beyond noise end the run"
-        values["patience"] = Value(PATIENCE, "default", reason)
     every, extractor = values["evaluate_every"].value, values["extractor"]
     if extractor.value == AUTO:
         name, reason = choose(data, quick=True)
         values["extractor"] = Value(name, "default", reason)
+    if values["patience"].value == AUTO:
+        reason = f"{PATIENCE} evaluations without a gain beyond noise end the run"
+        patience = Value(PATIENCE, "default", reason)
+        if values["extractor"].value == "random":  # stopped runs that still gained
+            patience = Value(0, "default", "the extractor random sees too little to end a run")
+        values["patience"] = patience
     if weights := values["weights"].value:  # a resume finds them from anywhere
         path = str(Path(weights).expanduser().absolute())
         values["weights"] = replace(values["weights"], value=path)
@@ -152,9 +155,15 @@ def check_device(asked: str, problems: Problems) -> None:
         problems.add("--device mps: this machine has no usable Metal GPU", "use --device cpu")
 
 
-def _precision(values: Values, problems: Problems) -> None:
+def _arithmetic(values: Values, problems: Problems) -> None:
+    """Precision and threads; None where the processor itself must say what is quickest."""
     device, asked = values["device"].value, values["precision"].value
-    if asked == AUTO:
+    if values["threads"].value == AUTO:
+        feeding = Value(torch.get_num_threads(), "default", f"they only feed the {device}")
+        values["threads"] = Value(None, "default", "") if device == "cpu" else feeding
+    if asked == AUTO and device == "cpu":
+        values["precision"] = Value(None, "default", "")
+    elif asked == AUTO:
         mixed = device.startswith("cuda") and torch.cuda.is_bf16_supported()
         choice = "bfloat16" if mixed else "float32"
         values["precision"] = Value(choice, "default", f"{choice} on {device.partition(':')[0]}")

@@ -51,6 +51,7 @@ class Job:
         self.tick, self.save_every, self.traced = plan["tick"], plan["save_every"], plan["trace"]
         self.device, self.precision = own_device(plan["device"], world), plan["precision"]
         dtype = parameter_dtype(self.precision)
+        torch.set_num_threads(plan["threads"])
         with undisturbed(key(self.seed, 0, "init")):
             recipe = plan.recipe(plan.settings, plan.data.fields)
         place(recipe, self.device, self.precision)

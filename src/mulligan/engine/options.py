@@ -78,6 +78,7 @@ OPTIONS: tuple[Option, ...] = (
         "numbers to compute with: float32, bfloat16 (mixed) or float64",
         one_of("float32", "bfloat16", "float64"),
     ),
+    Option("threads", AUTO, "threads of the processor to compute on", whole(1, 1024)),
     Option("name", "", "name of the run; data, recipe and a number if empty", folder_name, False),
     Option("runs_dir", "runs", "folder that holds the runs", text, False),
     Option("only_label", "", "train on the images of this class alone", text),

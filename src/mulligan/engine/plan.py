@@ -59,8 +59,8 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
 
     data: a folder, an archive or a name. given: options and knobs by name, as strings or Python
     values. config: a TOML file of values, weaker than `given`.
-    Raises UsageError or DataError with every problem that was found. Where a time is given, a
-    short calibration runs.
+    Raises UsageError or DataError with every problem that was found. On a processor, and where a
+    time is given, a short measurement runs.
     """
     problems = Problems()
     layers = Layers([flags_layer(given)], problems)
@@ -90,8 +90,7 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
     assert settings is not None
     plan = Plan(opened, recipe, name, _file_facts(choice.value), settings, {**values, **knobs})
     _try_to_build(plan)
-    if values["images"].value is None:
-        plan.values["images"] = _images_in_time(plan)
+    _measure(plan)
     settle(plan.values)
     return plan
 
@@ -226,6 +225,15 @@ def _try_to_build(plan: Plan) -> None:
     except (RuntimeError, NotImplementedError):
         pass  # an operation that has no shape-only form: the real building decides
     problems.raise_any()
+
+
+def _measure(plan: Plan) -> None:
+    """Settle what only the machine can say: what is quickest, and what fits into a time."""
+    from mulligan.engine.quickest import settle_arithmetic
+
+    settle_arithmetic(plan)
+    if plan["images"] is None:
+        plan.values["images"] = _images_in_time(plan)
 
 
 def _images_in_time(plan: Plan) -> Value:

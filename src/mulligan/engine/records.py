@@ -88,12 +88,13 @@ def facts(job: Job, run: Run) -> dict[str, str]:
         reason = plan.values[name].reason
         return "" if reason == "given" else f" ({reason})"
 
+    where = f"{job.device} ({plan['threads']} threads)" if job.device == "cpu" else job.device
     return {
         "run": str(run.path),
         "recipe": plan.recipe_name + why("recipe"),
         "data": f"{data.name}: {len(data):,} {data.fields['real']}",
         "length": f"{job.total:,} images" + why("images"),
-        "training": f"batches of {job.batch}, {job.precision} on {job.device}, seed {job.seed}",
+        "training": f"batches of {job.batch}, {job.precision} on {where}, seed {job.seed}",
     }
 
 

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mulligan.catalogue import load_recipe
 from mulligan.data.open import open_data
 from mulligan.engine import checkpoint
@@ -114,6 +116,8 @@ def _values(
                 f"{run.path / 'config.toml'}",
             )
         values[name] = Value(value, entry.get("origin", "default"), entry.get("reason", ""))
+    now = Value(torch.get_num_threads(), "default", "as many as there are")
+    values.setdefault("threads", now)  # runs of earlier versions left them unsaid
     if images is not None:
         total = int(values["images"].value)
         total = total + count(images[1:]) if images.startswith("+") else count(images)

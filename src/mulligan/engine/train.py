@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 from mulligan.engine import records, reopening
+from mulligan.engine.environment import own_threads
 from mulligan.engine.job import Job
 from mulligan.engine.parallel import joined
 from mulligan.engine.plan import Plan
@@ -57,7 +58,7 @@ def train(plan: Plan, screen: Screen, command: str = "") -> Run:
     command: what was typed, kept in command.txt.
     Raises UsageError if the run exists, StorageError if it cannot be written, Diverged, Stopped.
     """
-    with joined() as world:
+    with joined() as world, own_threads(plan["threads"]):
         if plan["batch"] < world.size:
             raise UsageError(
                 f"--batch {plan['batch']} leaves some of the {world.size} ranks without a row",
@@ -82,7 +83,11 @@ def resume(run: Run, screen: Screen, images: str | None = None, device: str | No
     Raises CorruptCheckpoint if no checkpoint verifies, UsageError for a changed config.toml,
     DataError for changed data.
     """
-    with joined() as world, run.lock() if world.leads else records.nobody():
+    with (
+        joined() as world,
+        run.lock() if world.leads else records.nobody(),
+        own_threads(),  # the job sets how many
+    ):
         job = reopening.reopen(run, world, screen, images, device)
         over = job.counters.seen >= job.total
         if reason := "all images seen" if over else world.tell(job.judge.stop()):

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from mulligan.fields import Image, Label, Points, Reads
 from mulligan.losses import area, scored
 from mulligan.networks import labelled
+from mulligan.networks.dropout import Dropout
 from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv
 from mulligan.networks.pairs import image_field, pair
@@ -200,6 +201,7 @@ class KerasDiscriminator(nn.Module):
             nn.BatchNorm2d(w, eps=1e-3, momentum=0.2) if 0 < k < 3 else nn.Identity()
             for k, w in enumerate(widths[1:])
         )
+        self.drop = Dropout(0.25)
         base = math.prod(self._side(side) for side in image.size)
         self.last = nn.Linear(width * base, outputs)
         glorot(self)
@@ -211,7 +213,7 @@ class KerasDiscriminator(nn.Module):
             maps = layer(maps)
             if place == 1:
                 maps = F.pad(maps, (0, 1, 0, 1))
-            maps = norm(F.dropout(F.leaky_relu(maps, 0.2), 0.25, self.training))
+            maps = norm(self.drop(F.leaky_relu(maps, 0.2)))
         outputs: Tensor = self.last(maps.flatten(1))
         return outputs
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from mulligan.fields import Image
 from mulligan.losses import cross_entropy, feature_matching
+from mulligan.networks.dropout import Dropout
 from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv
 from mulligan.networks.pairs import image_field, pair
@@ -200,10 +201,9 @@ class KerasDiscriminator(nn.Module):
         self.second = SameConv(width, 2 * width, 5, stride=2)
         widths = (width, 2 * width)
         self.norms = nn.ModuleList(
-            nn.BatchNorm2d(w, eps=1e-3, momentum=0.01) if norm else nn.Dropout(dropout)
-            for w in widths
+            nn.BatchNorm2d(w, eps=1e-3, momentum=0.01) if norm else Dropout(dropout) for w in widths
         )
-        self.drop = nn.Dropout(dropout if norm else 0.0)
+        self.drop = Dropout(dropout if norm else 0.0)
         base = math.ceil(image.height / 4) * math.ceil(image.width / 4)
         self.last = nn.Linear(2 * width * base, 1)
         glorot(self)

@@ -1,0 +1,105 @@
+"""The arithmetic that plays a round soonest on this processor: number format and threads.
+
+Measured once, before a run, and then written down: which of the two is quicker depends on the
+network, and on who else uses the machine. A resume takes what is written.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from itertools import product
+
+import torch
+
+from mulligan.engine.calibrate import scratch
+from mulligan.engine.environment import own_threads
+from mulligan.engine.layers import Value
+from mulligan.engine.plan import Plan
+from mulligan.engine.rounds import play_round
+from mulligan.fields import Points
+from mulligan.places import launched_ranks
+
+Way = tuple[str, int]
+"""A precision and a number of threads."""
+
+LEAST_ROUNDS = 500
+"""A run of fewer rounds is over before a measurement would have paid."""
+
+MEASURE = 2.0
+"""Seconds to measure for, about."""
+
+MOST_TIMES = 20
+GAIN = 1.15
+"""How much quicker than the plainest way another must be: two runs should not differ by chance."""
+
+
+def settle_arithmetic(plan: Plan) -> None:
+    """Give `precision` and `threads` a value where the plan left them open, with the reason."""
+    open_names = [name for name in ("precision", "threads") if plan[name] is None]
+    if not open_names:
+        return
+    every, reason = ways(plan), "the run is too short to measure"
+    chosen, images = every[0], plan["images"]
+    if len(every) == 1:
+        reason = "the only way here"
+    elif images is None or images >= LEAST_ROUNDS * plan["batch"]:
+        times = measure(plan, every)
+        chosen = quickest(times)
+        reason = ", ".join(
+            f"{way[0]} on {way[1]}: {1000 * taken:.1f} ms a round" for way, taken in times.items()
+        )
+    for name, value in zip(("precision", "threads"), chosen, strict=True):
+        if name in open_names:
+            plan.values[name] = Value(value, "default", reason)
+
+
+def ways(plan: Plan) -> list[Way]:
+    """All that the plan leaves open on this processor, the plainest first.
+
+    float32 before bfloat16, which points never take: they lie nearer to each other than its steps.
+    """
+    precisions, threads = [plan["precision"]], [plan["threads"]]
+    if plan["precision"] is None:
+        points = isinstance(plan.data.fields["real"], Points)
+        precisions = ["float32"] if points or not has_bfloat16() else ["float32", "bfloat16"]
+    if plan["threads"] is None:
+        most = torch.get_num_threads()
+        several = most > 1 and launched_ranks()[1] == 1
+        threads = [most, 1] if several else [most]
+    return list(product(precisions, threads))
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; elsewhere it is many times slower."""
+    signs = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private: may go one day
+    return any(bool(getattr(torch.cpu, sign, bool)()) for sign in signs)
+
+
+def measure(plan: Plan, every: list[Way]) -> dict[Way, float]:
+    """Seconds of the quickest round of each way, played in turns on scratch copies of the run.
+
+    The quickest, not the median: what others do on the machine only ever adds.
+    """
+    threads = torch.get_num_threads()
+    jobs = {name: scratch(plan, precision=name, threads=threads) for name, _ in every}
+    times = dict.fromkeys(every, math.inf)
+    begun = time.perf_counter()
+    for number in range(1 + MOST_TIMES):
+        for way in every:
+            with own_threads(way[1]):
+                start = time.perf_counter()
+                play_round(jobs[way[0]])
+                taken = time.perf_counter() - start
+            if number:  # the first allocates memory and chooses kernels
+                times[way] = min(times[way], taken)
+        if number and time.perf_counter() - begun > MEASURE:
+            break
+    return times
+
+
+def quickest(times: dict[Way, float]) -> Way:
+    """The first way, unless another gains enough on it; then the quickest of all."""
+    first = next(iter(times))
+    best = min(times, key=lambda way: times[way])
+    return best if times[first] > GAIN * times[best] else first

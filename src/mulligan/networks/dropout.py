@@ -1,0 +1,43 @@
+"""Dropout from random bytes: eight numbers from one draw, where PyTorch's draws one for each.
+
+On a processor PyTorch's own takes a sixth of a classic DCGAN's step.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+VALUES = 256
+"""Of a byte. Rates are rounded to so many parts."""
+
+
+class Dropout(nn.Module):
+    """Sets a share of the numbers to 0 in training, and scales the others to keep the mean.
+
+    rate: the share, in [0, 1), to the nearest 256th. Draws from torch's own generator.
+    Srivastava et al. 2014, Journal of Machine Learning Research 15.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.dropped = min(round(rate * VALUES), VALUES - 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, ...) to the same."""
+        if not self.training or not self.dropped:
+            return maps
+        kept = (random_bytes(maps) >= self.dropped).to(maps.dtype)
+        return maps * kept.mul_(VALUES / (VALUES - self.dropped))
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate:g}"
+
+
+def random_bytes(like: Tensor) -> Tensor:
+    """Even bytes, uint8, in the shape and the memory layout of `like`."""
+    layout = torch.empty_like(like)  # dense, whatever `like` is a part of
+    words = like.new_empty(-(-like.numel() // 8), dtype=torch.int64)
+    words.random_(-(2**63), None)  # without bounds the highest bit would always be 0
+    return words.view(torch.uint8).as_strided(layout.shape, layout.stride())

@@ -1,0 +1,87 @@
+"""What is computed with is measured where it pays, said with its reason, written down and kept."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+import mulligan
+from mulligan.engine import quickest
+from mulligan.engine.plan import Plan, make_plan
+
+LONG = 64 * quickest.LEAST_ROUNDS
+HARDWARE = quickest.has_bfloat16()  # taken before the session's fixture hides it
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    monkeypatch.setattr(quickest, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(quickest, "MEASURE", 0.2)
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+def plan(**options) -> Plan:
+    data = options.pop("data", "digits")
+    given = {"recipe": "dcgan", "device": "cpu", "width": 4, "images": LONG, **options}
+    return make_plan(data, given)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_long_run_is_measured_and_says_so():
+    found = plan()
+    assert found["precision"] in ("float32", "bfloat16")
+    assert found["threads"] in (1, 2)
+    times = re.findall(r"(\w+) on (\d): [\d.]+ ms a round", found.values["threads"].reason)
+    assert times == [("float32", "2"), ("float32", "1"), ("bfloat16", "2"), ("bfloat16", "1")]
+    assert torch.get_num_threads() == 2  # as it was
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(
+    ("options", "precision", "threads"),
+    [
+        ({"images": LONG - 1}, "float32", 2),
+        ({"precision": "bfloat16", "threads": 1}, "bfloat16", 1),
+        ({"precision": "float64", "threads": 2}, "float64", 2),
+    ],
+)
+def test_what_is_given_or_too_short_is_not_measured(options, precision, threads, monkeypatch):
+    monkeypatch.setattr(quickest, "measure", lambda *given: pytest.fail("measured"))
+    found = plan(**options)
+    assert (found["precision"], found["threads"]) == (precision, threads)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_points_are_never_rounded_to_eight_bits():
+    found = plan(data="2d:ring", recipe="gan")
+    assert found["precision"] == "float32"
+    assert "bfloat16" not in found.values["threads"].reason
+
+
+def test_the_plainest_way_stays_unless_another_gains_enough():
+    plain, half, single = ("float32", 2), ("bfloat16", 2), ("float32", 1)
+    assert quickest.quickest({plain: 1.0, half: 0.9, single: 2.0}) == plain
+    assert quickest.quickest({plain: 1.0, half: 0.5, single: 0.7}) == half
+    assert quickest.quickest({plain: 1.0, half: 0.8, single: 0.3}) == single
+
+
+@pytest.mark.skipif(not HARDWARE, reason="the processor has no bfloat16")
+def test_bfloat16_is_chosen_where_it_halves_the_time(monkeypatch):
+    monkeypatch.setattr(quickest, "has_bfloat16", lambda: True)
+    found = plan(width=64, threads=1)
+    assert found["precision"] == "bfloat16"
+
+
+def test_a_resumed_run_computes_on_the_threads_it_was_trained_on(tmp_path):
+    options = {"recipe": "gan", "width": 4, "batch": 8, "tick": 5, "device": "cpu", "log": "none"}
+    run = mulligan.train("digits", threads=2, images=80, runs_dir=str(tmp_path), **options)
+    assert torch.get_num_threads() == 1
+    assert run.read_json("env.json")["threads"] == 2
+    mulligan.resume(run, images="+80", log="none")
+    resumed = [event for event in run.events() if event["event"] == "resume"]
+    assert [event["exact"] for event in resumed] == ["yes"]
+    assert torch.get_num_threads() == 1
