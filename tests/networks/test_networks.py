@@ -72,7 +72,7 @@ def test_every_pixel_reaches_the_score() -> None:
 
 def test_channels_double_towards_the_coarse_end_as_in_the_paper() -> None:
     generator = strided.Generator(100, 3, (64, 64), 128)
-    assert generator.first_shape == (1024, 4, 4)
+    assert generator.first_shape == (4, 4, 1024)
     ups = [layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d)]
     assert [layer.out_channels for layer in ups] == [512, 256, 128, 3]
     judge = strided.Discriminator(3, (64, 64), 128, norm=True)

@@ -42,7 +42,7 @@ def test_any_size_is_taken(height: int, width: int, channels: int, norm: bool) -
 
 def test_the_paper_has_these_layers_at_32_pixels() -> None:
     generator = resnet.Generator(128, 3, (32, 32), 128)
-    assert generator.first_shape == (256, 4, 4)
+    assert generator.first_shape == (4, 4, 256)
     assert len(generator.blocks) == 3
     assert {layer.out_channels for layer in convolutions(generator)} == {256, 3}
     assert sum(isinstance(layer, nn.BatchNorm2d) for layer in generator.modules()) == 7

@@ -89,7 +89,7 @@ class Generator(nn.Module):
         super().__init__()
         self.grid = grid(size)
         counts, self.patch = plan(self.grid.stages, width)
-        self.first_shape = (counts[0], *self.grid.base)
+        self.first_shape = (*self.grid.base, counts[0])  # channels last: no copy
         self.first = nn.Linear(latent, math.prod(self.first_shape))
         self.blocks = nn.Sequential(*(Block(counts[0], norm) for _ in range(blocks)))
         self.norms = nn.ModuleList(normed(count, norm) for count in counts)
@@ -99,7 +99,8 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent) to (N, channels, height, width) in [-1, 1]."""
-        maps = self.blocks(self.first(noise).unflatten(1, self.first_shape))
+        maps = self.first(noise).unflatten(1, self.first_shape).permute(0, 3, 1, 2)
+        maps = self.blocks(maps)
         for norm, up, finer in zip(self.norms, self.up, self.finer, strict=False):
             maps = finer(F.pixel_shuffle(up(F.leaky_relu(norm(maps), SLOPE)), 2))
         maps = self.last(F.leaky_relu(self.norms[-1](maps), SLOPE))
@@ -146,7 +147,7 @@ class Discriminator(nn.Module):
         for finer, down in zip(self.finer, self.down, strict=True):
             maps = down(F.pixel_unshuffle(F.leaky_relu(finer(maps), SLOPE), 2))
         maps = self.coarser(F.leaky_relu(self.blocks(maps), SLOPE))
-        return F.leaky_relu(self.lowest(maps), SLOPE).flatten(1)
+        return F.leaky_relu(self.lowest(maps), SLOPE).permute(0, 2, 3, 1).flatten(1)
 
 
 def normed(width: int, norm: bool) -> nn.Module:

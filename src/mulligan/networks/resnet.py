@@ -72,7 +72,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.grid, width = Grid.of(size), 2 * width
-        self.first_shape = (width, *self.grid.base)
+        self.first_shape = (*self.grid.base, width)  # channels last: no copy
         self.first = nn.Linear(latent, math.prod(self.first_shape))
         self.blocks = nn.ModuleList(Up(width, norm) for _ in range(self.grid.stages))
         self.norm = nn.BatchNorm2d(width) if norm else nn.Identity()
@@ -81,7 +81,7 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent) to (N, channels, height, width) in [-1, 1]."""
-        maps = self.first(noise).unflatten(1, self.first_shape)
+        maps = self.first(noise).unflatten(1, self.first_shape).permute(0, 3, 1, 2)
         for block in self.blocks:
             maps = block(maps)
         return self.grid.crop(self.last(self.norm(maps).relu()).tanh())

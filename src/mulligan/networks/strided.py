@@ -77,7 +77,7 @@ class Generator(nn.Module):
         super().__init__()
         self.grid = Grid.of(size)
         widths = [width * 2**stage for stage in reversed(range(self.grid.stages))]
-        self.first_shape = (widths[0], *self.grid.base)
+        self.first_shape = (*self.grid.base, widths[0])  # channels last: no copy
         self.first = nn.Linear(latent, math.prod(self.first_shape), bias=norm == "none")
         self.norms = nn.ModuleList(NORMS[norm](w) for w in widths)
         self.up = nn.ModuleList(
@@ -90,7 +90,8 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent) to (N, channels, height, width) in [-1, 1]."""
-        maps = self.norms[0](self.first(noise).unflatten(1, self.first_shape)).relu()
+        maps = self.first(noise).unflatten(1, self.first_shape).permute(0, 3, 1, 2)
+        maps = self.norms[0](maps).relu()
         for up, norm in zip(self.up, self.norms[1:], strict=True):
             maps = norm(up(maps)).relu()
         return self.grid.crop(self.last(maps).tanh())
@@ -126,8 +127,8 @@ class Discriminator(nn.Module):
         return scores.squeeze(1) if self.outputs == 1 else scores
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees, (N, channels times places)."""
+        """What the last layer sees, (N, places times channels)."""
         maps = self.grid.pad(images)
         for down, norm in zip(self.down, self.norms, strict=True):
             maps = F.leaky_relu(norm(down(maps)), 0.2)
-        return maps.flatten(1)
+        return maps.permute(0, 2, 3, 1).flatten(1)

@@ -168,7 +168,7 @@ class KerasGenerator(nn.Module):
         base = (math.ceil(image.height / 4), math.ceil(image.width / 4))
         self.grid = Grid(image.size, 2, base)
         self.embedding = nn.Embedding(classes, latent)
-        self.first_shape = (width, *base)
+        self.first_shape = (*base, width)
         self.first = nn.Linear(latent, math.prod(self.first_shape))
         widths = (width, width, width // 2)
         self.norms = nn.ModuleList(nn.BatchNorm2d(w, eps=1e-3, momentum=0.2) for w in widths)
@@ -181,7 +181,7 @@ class KerasGenerator(nn.Module):
     def forward(self, noise: Tensor, label: Tensor) -> Tensor:
         """(N, latent), (N,) to (N, channels, height, width) in [-1, 1]."""
         rows = self.first(noise * self.embedding(label)).relu()
-        maps = self.norms[0](rows.unflatten(1, self.first_shape))
+        maps = self.norms[0](rows.unflatten(1, self.first_shape).permute(0, 3, 1, 2))
         for layer, norm in ((self.wide, self.norms[1]), (self.fine, self.norms[2])):
             maps = norm(layer(F.interpolate(maps, scale_factor=2)).relu())
         return self.grid.crop(self.last(maps).tanh())
@@ -214,7 +214,7 @@ class KerasDiscriminator(nn.Module):
             if place == 1:
                 maps = F.pad(maps, (0, 1, 0, 1))
             maps = norm(self.drop(F.leaky_relu(maps, 0.2)))
-        outputs: Tensor = self.last(maps.flatten(1))
+        outputs: Tensor = self.last(maps.permute(0, 2, 3, 1).flatten(1))
         return outputs
 
     @staticmethod

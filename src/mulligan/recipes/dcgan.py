@@ -151,8 +151,8 @@ class SameUp(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(N, C, H, W) to (N, width, H * stride, W * stride)."""
         height, width = (side * self.stride for side in maps.shape[2:])
-        images: Tensor = self.conv(maps)
-        return images[..., :height, :width]
+        images: Tensor = self.conv(maps)[..., :height, :width]
+        return images.contiguous(memory_format=torch.channels_last)  # batch norm crawls on a cut
 
 
 class KerasGenerator(nn.Module):
@@ -167,7 +167,7 @@ class KerasGenerator(nn.Module):
         self.slope = slope
         base = (math.ceil(image.height / 4), math.ceil(image.width / 4))
         self.grid = Grid(image.size, 2, base)
-        self.first_shape = (4 * width, *base)
+        self.first_shape = (*base, 4 * width)
         dense = math.prod(self.first_shape)
         self.first = nn.Linear(latent, dense, bias=False)
         self.first_norm = nn.BatchNorm1d(dense, eps=1e-3, momentum=0.01)
@@ -181,7 +181,7 @@ class KerasGenerator(nn.Module):
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent) to (N, channels, height, width) in [-1, 1]."""
         rows = F.leaky_relu(self.first_norm(self.first(noise)), self.slope)
-        maps = self.wide(rows.unflatten(1, self.first_shape))
+        maps = self.wide(rows.unflatten(1, self.first_shape).permute(0, 3, 1, 2))
         maps = F.leaky_relu(self.wide_norm(maps), self.slope)
         maps = F.leaky_relu(self.fine_norm(self.fine(maps)), self.slope)
         return self.grid.crop(self.last(maps).tanh())
@@ -214,8 +214,8 @@ class KerasDiscriminator(nn.Module):
         return scores.squeeze(1)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees, (N, channels times places)."""
+        """What the last layer sees, (N, places times channels)."""
         maps = self.norms[0](F.leaky_relu(self.first(images), self.slope))
         maps = self.norms[1](F.leaky_relu(self.second(maps), self.slope))
-        dropped: Tensor = self.drop(maps.flatten(1))
+        dropped: Tensor = self.drop(maps.permute(0, 2, 3, 1).flatten(1))
         return dropped
