@@ -13,6 +13,7 @@ from typing import Any
 
 import mulligan
 from mulligan.engine import checkpoint
+from mulligan.errors import Diverged
 from mulligan.run import Run
 
 
@@ -21,12 +22,27 @@ def finished(data: str, runs_dir: Path, **options: Any) -> Run:
 
     data: as `mulligan train` takes it. options: options and knobs of the run.
     """
-    asked = json.dumps([data, options], sort_keys=True, default=str)
-    words = [Path(data).name, *(str(options[k]) for k in ("recipe", "preset") if k in options)]
-    stem = "-".join([*words, f"seed{options.get('seed', 0)}"]).replace(":", "-")
-    run = Run(runs_dir / f"{stem}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}")
+    run = _run(data, runs_dir, options)
     if run.path.exists() and checkpoint.published(run.checkpoints):
         if run.info()["status"] != "done":
             mulligan.resume(run)
         return run
     return mulligan.train(data, runs_dir=str(runs_dir), name=run.name, force=True, **options)
+
+
+def tried(data: str, runs_dir: Path, **options: Any) -> Run:
+    """The same, where a run that diverges is a finding and ends there."""
+    run = _run(data, runs_dir, options)
+    if run.path.exists() and run.info()["status"] == "diverged":
+        return run
+    try:
+        return finished(data, runs_dir, **options)
+    except Diverged:
+        return run
+
+
+def _run(data: str, runs_dir: Path, options: dict[str, Any]) -> Run:
+    asked = json.dumps([data, options], sort_keys=True, default=str)
+    words = [Path(data).name, *(str(options[k]) for k in ("recipe", "preset") if k in options)]
+    stem = "-".join([*words, f"seed{options.get('seed', 0)}"]).replace(":", "-")
+    return Run(runs_dir / f"{stem}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}")

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from campaign import finished
+from campaign import tried
 from mulligan import load
 from mulligan.engine import checkpoint
 from mulligan.evaluation.lens import open_lens
@@ -59,7 +59,7 @@ def trained(arm: str, seed: int, images: int, device: str, home: Path) -> Run:
     apart = 4 if ARMS[arm] is SMALL else 8  # the curve that matters has twice the points
     asked |= {"tick": rounds // (4 * POINTS), "save_every": apart, "keep_every": 1}
     asked |= {"patience": 0, "evaluate_every": 0, "precision": "bfloat16"}
-    return finished(DATA, home, **asked)
+    return tried(DATA, home, **asked)
 
 
 def counted(run: Run, round: int) -> Found:
@@ -125,10 +125,12 @@ def main() -> None:
             points = curve(run)
             curves.setdefault(arm, []).append(points)
             last = points[-1]
+            end = f"{last['images']:,.0f}"
+            end += ", then it diverged" if run.info()["status"] == "diverged" else ""
             whole = next((one["images"] for one in points if one["modes"] == 1000), None)
             lines.append(
                 f"| {arm} | {seed} | {last['modes']:.0f} | {last['reverse_kl']:.3f} | "
-                f"{last['images']:,.0f} | {last['seconds'] / 60:.0f} | "
+                f"{end} | {last['seconds'] / 60:.0f} | "
                 f"{'never' if whole is None else f'{whole:,.0f} images'} |"
             )
             print(lines[-1], flush=True)
