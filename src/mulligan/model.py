@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from mulligan.engine import checkpoint as checkpoints
+from mulligan.engine import portable
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.ema import make_twin
 from mulligan.engine.feed import from_batch
@@ -19,7 +20,7 @@ from mulligan.engine.precision import parameter_dtype, place
 from mulligan.engine.randomness import generator, key, undisturbed
 from mulligan.engine.reopening import trained_recipe
 from mulligan.engine.watching import watching
-from mulligan.errors import CorruptCheckpoint, UsageError
+from mulligan.errors import CorruptCheckpoint, MulliganError, UsageError
 from mulligan.fields import Field, Image, Label, fields_from_json
 from mulligan.recipe import Batch, Recipe
 from mulligan.run import Run
@@ -27,6 +28,9 @@ from mulligan.samples import Samples
 
 Wanted = int | str | np.ndarray | None
 """The class of samples: a name or number for all, one number for each, or None."""
+
+SHIPPED = Path(__file__).parent / "generators"
+"""Portable generators that come with the package."""
 
 CHUNK = 64  # samples drawn together: sample k of a seed is the same whatever the count
 
@@ -135,30 +139,57 @@ def load(
 ) -> Model:
     """The trained generator of a run, or of one of its checkpoints.
 
-    target: a Run, a run's path, name, unique prefix or "@last", or a checkpoint's folder.
+    target: a Run, a run's path, name, unique prefix or "@last", a checkpoint's folder, a portable
+    generator's file, or the name of one that comes with the package: "digits".
     warn: told where a damaged checkpoint was passed over for the one before.
     checkpoint: "best" by the figure of progress, where there is one, else the newest; "last"; or
     the round of one.
     Raises UsageError if there is none, CorruptCheckpoint if none verifies.
     """
-    path = None if isinstance(target, Run) else Path(target)
     warnings_found: list[str] = []  # said once something could be loaded: else the error says all
-    if path is not None and (path / "MANIFEST.json").is_file():
-        found = checkpoints.load(path, warnings_found.append)
-    else:
-        run = target if isinstance(target, Run) else Run.find(target, Path(runs_dir))
-        found = _of_run(run, checkpoint, warnings_found.append)
+    found = _found(target, Path(runs_dir), checkpoint, warnings_found.append)
     for text in warnings_found:
         warn(text)
-    state = found.state
-    recipe_class = trained_recipe(found)
+    try:
+        recipe = _built(found, device)
+    except MulliganError:
+        raise
+    except (LookupError, TypeError, ValueError, RuntimeError) as problem:  # a stranger's words
+        raise CorruptCheckpoint(
+            f"{found.path} does not describe a generator: {problem}"
+        ) from problem
+    return Model(recipe, found.state, found.path, device)
+
+
+def _found(
+    target: str | Path | Run, runs_dir: Path, which: str | int, warn: Callable[[str], None]
+) -> Checkpoint:
+    if isinstance(target, Run):
+        return _of_run(target, which, warn)
+    path = Path(target)
+    if (path / "MANIFEST.json").is_file():
+        return checkpoints.load(path, warn)
+    if path.suffix == portable.SUFFIX and path.is_file():
+        return portable.read(path)
+    try:
+        return _of_run(Run.find(target, runs_dir), which, warn)
+    except UsageError:
+        shipped = SHIPPED / f"{target}{portable.SUFFIX}"
+        if str(target) not in {file.stem for file in SHIPPED.glob(f"*{portable.SUFFIX}")}:
+            raise
+        return portable.read(shipped)
+
+
+def _built(found: Checkpoint, device: str) -> Recipe:
+    """The recipe with averaged weights, ready to generate."""
+    state, recipe_class = found.state, trained_recipe(found)
     settings = recipe_class.Settings(**state["settings"])
     with undisturbed(0):  # the weights drawn here are overwritten below
         recipe = recipe_class(settings, fields_from_json(state["fields"]))
     place(recipe, device, str(state["values"]["precision"]))
-    recipe.load_state_dict(found.tensors["recipe"])
+    if "recipe" in found.tensors:  # a portable generator has the averages alone
+        recipe.load_state_dict(found.tensors["recipe"])
     twin = make_twin(recipe)
     restore_twin(twin, found.tensors["twin"])
     twin.now = dict(state["now"])
-    twin.requires_grad_(False).eval()
-    return Model(twin, state, found.path, device)
+    return twin.requires_grad_(False).eval()

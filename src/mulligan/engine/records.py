@@ -88,7 +88,7 @@ def facts(job: Job, run: Run) -> dict[str, str]:
         reason = plan.values[name].reason
         return "" if reason == "given" else f" ({reason})"
 
-    where = f"{job.device} ({plan['threads']} threads)" if job.device == "cpu" else job.device
+    where = f"cpu (threads: {plan['threads']})" if job.device == "cpu" else job.device
     return {
         "run": str(run.path),
         "recipe": plan.recipe_name + why("recipe"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mulligan.catalogue import load_recipe
+from mulligan.catalogue import is_path, load_recipe
 from mulligan.data.open import open_data
 from mulligan.engine import checkpoint
 from mulligan.engine.checkpoint import Checkpoint
@@ -36,6 +36,8 @@ def trained_recipe(found: Checkpoint) -> type[Recipe]:
     never from the run's own folder: what came with a run may be a stranger's.
     """
     name, file = found.state["recipe"]["name"], found.state["recipe"]["file"]
+    if file is None and is_path(name):
+        raise UsageError(f"the recipe {name} of this run is a file that nobody vouched for")
     if file is None:
         return load_recipe(name)
     path = Path(file["path"])

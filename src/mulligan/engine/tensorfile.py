@@ -18,14 +18,18 @@ from torch import Tensor
 MAX_HEADER = 16 * 2**20  # bytes
 MAX_TENSORS = 100_000
 MAX_AXES = 64
+NOTE = "mulligan"
 UNREADABLE = (SafetensorError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError,
               AssertionError)  # fmt: skip
 SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2}
 SIZES |= {"BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8}
 
 
-def encode_tensors(tensors: dict[str, Tensor]) -> bytes:
-    """The tensors as a safetensors file; every value, shape and dtype comes back exactly."""
+def encode_tensors(tensors: dict[str, Tensor], note: str = "") -> bytes:
+    """The tensors as a safetensors file; every value, shape and dtype comes back exactly.
+
+    note: any text, kept in the file's header.
+    """
     if len(tensors) > MAX_TENSORS:
         raise ValueError(f"{len(tensors):,} tensors in one file; at most {MAX_TENSORS:,} fit")
     seen: set[int] = set()
@@ -35,7 +39,7 @@ def encode_tensors(tensors: dict[str, Tensor]) -> bytes:
         memory = value.untyped_storage().data_ptr()
         plain[name] = value.clone() if memory in seen else value  # safetensors refuses shared ones
         seen.add(memory)
-    return safetensors.torch.save(plain)
+    return safetensors.torch.save(plain, {NOTE: note} if note else None)
 
 
 def decode_tensors(content: bytes) -> dict[str, Tensor]:
@@ -48,6 +52,15 @@ def decode_tensors(content: bytes) -> dict[str, Tensor]:
         return safetensors.torch.load(content)
     except UNREADABLE as problem:
         raise ValueError(f"not a safetensors file: {problem}") from problem
+
+
+def note_in(content: bytes) -> str:
+    """The text that was kept with the tensors, or none. Raises ValueError like `decode_tensors`."""
+    check_header(content)
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    kept = header.get("__metadata__")
+    note = kept.get(NOTE, "") if isinstance(kept, dict) else ""
+    return note if isinstance(note, str) else ""
 
 
 def check_header(content: bytes) -> None:
