@@ -14,6 +14,9 @@ from acceptance_tools import reseal
 from mulligan.engine import checkpoint, portable
 from mulligan.engine.tensorfile import decode_tensors, encode_tensors, note_in
 from mulligan.errors import CorruptCheckpoint, UsageError
+from mulligan.evaluation.lens import open_lens
+from mulligan.fields import Image
+from mulligan.model import SHIPPED
 from mulligan.run import Run
 
 EVIL = "import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n"
@@ -110,3 +113,21 @@ def test_a_recipe_that_is_a_path_is_never_run(run: Run, file: Path, tmp_path: Pa
         for path, content in before.items():
             path.write_bytes(content)
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_shipped_generator_draws_the_digit_that_is_asked_for(tmp_path: Path) -> None:
+    assert (SHIPPED / "digits.safetensors").stat().st_size <= 1_000_000
+    model = mulligan.load("digits", runs_dir=tmp_path)
+    lens = open_lens("digits", Image(1, 28, 28))
+    for digit in range(10):
+        images = torch.from_numpy(model.sample(64, label=str(digit)).images).permute(0, 3, 1, 2)
+        right = lens.rows(images).labels == digit
+        assert float(right.double().mean()) > 0.9, digit
+        assert len(images.flatten(1).unique(dim=0)) == 64
+
+
+def test_a_run_of_the_users_own_comes_before_the_shipped_generator(run: Run) -> None:
+    own = Run(run.path.with_name("digits"))
+    own.path.symlink_to(run.path, target_is_directory=True)
+    found = mulligan.load("digits", runs_dir=run.path.parent)
+    assert found.path.is_relative_to(own.path)
