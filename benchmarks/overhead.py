@@ -33,7 +33,8 @@ def make_job(name: str) -> Job:
     """The job of `mulligan train digits --recipe NAME`, ready to play."""
     recipe, _, preset = name.partition(" --preset ")
     given = {"recipe": recipe, "preset": preset, "images": 10**9, "device": "cpu"}
-    return Job(make_plan("digits", given), World())
+    same = {"precision": "float32", "threads": torch.get_num_threads()}
+    return Job(make_plan("digits", {**given, **same}), World())
 
 
 def bare_round(job: Job) -> Callable[[], None]:
