@@ -84,6 +84,19 @@ def seconds_a_round(step: Callable[[], None], rounds: int) -> float:
     return (time.perf_counter() - start) / rounds
 
 
+def alternating(
+    one: Callable[[], None], other: Callable[[], None], pairs: int, rounds: int
+) -> list[tuple[float, float]]:
+    """Seconds a round of both, in neighbouring blocks; who begins takes turns. One warms up."""
+    seconds_a_round(one, rounds)
+    times = []
+    for pair in range(pairs):
+        steps = (other, one) if pair % 2 else (one, other)
+        taken = {step: seconds_a_round(step, rounds) for step in steps}
+        times.append((taken[one], taken[other]))
+    return times
+
+
 def measure(name: str, pairs: int, block: float) -> dict[str, float]:
     """Median seconds a round of both loops, and the median of the ratios."""
     job = make_job(name)
@@ -93,14 +106,8 @@ def measure(name: str, pairs: int, block: float) -> dict[str, float]:
         play_round(job)
 
     rounds = max(3, int(block / seconds_a_round(bare, 10)))
-    seconds_a_round(ours, rounds)
-    ratios, times = [], []
-    for pair in range(pairs):
-        first, second = (bare, ours) if pair % 2 else (ours, bare)
-        a, b = seconds_a_round(first, rounds), seconds_a_round(second, rounds)
-        one, other = (b, a) if pair % 2 else (a, b)
-        ratios.append(one / other)
-        times.append((one, other))
+    times = alternating(ours, bare, pairs, rounds)
+    ratios = [one / other for one, other in times]
     return {
         "ours": statistics.median(t[0] for t in times),
         "bare": statistics.median(t[1] for t in times),

@@ -27,7 +27,7 @@ from mulligan.engine.parallel import World
 from mulligan.engine.plan import make_plan
 from mulligan.engine.quickest import has_bfloat16
 from mulligan.engine.rounds import play_round
-from overhead import seconds_a_round
+from overhead import alternating
 from reporting import hardware, write_page
 
 BATCH, LATENT = 256, 100
@@ -118,13 +118,7 @@ def main() -> None:
     def ours() -> None:
         play_round(job)
 
-    pairs = []
-    for number in range(options.pairs + 1):
-        steps = (plain, ours) if number % 2 else (ours, plain)
-        times = {step: seconds_a_round(step, options.rounds) for step in steps}
-        if number:  # the first warms up
-            pairs.append((times[plain], times[ours]))
-            print([round(1000 * one) for one in pairs[-1]], flush=True)
+    pairs = alternating(plain, ours, options.pairs, options.rounds)
     script_s, ours_s = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratios = [a / b for a, b in pairs]
     lines = ["| | ms a round |", "| --- | --- |", f"| script, float32 | {1000 * script_s:.0f} |"]

@@ -4,7 +4,7 @@ Three digits as the three colour channels; a sample's mode is what the shipped c
 each. 26,000 samples of the averaged generator; the reverse KL is from the uniform distribution, and
 about 0.02 for perfect samples. `r3gan` on its small body, 48 channels wide, in bfloat16 on one
 core, three seeds; its loss without the pairing and without R2, with the same networks and as many
-images; `gan` and `dcgan` at their defaults beside them.
+images; `gan` and `dcgan` at their defaults beside them. Minutes include pauses of the process.
 
     python benchmarks/stacked.py [ARM ...]        resumable; needs mnist; writes stacked.md
 """

@@ -95,6 +95,11 @@ def test_a_header_that_does_not_fit_is_refused(file: Path, changes: dict) -> Non
         mulligan.load(rewritten(file, **changes))
 
 
+def test_a_file_of_another_schema_is_refused_before_it_draws_noise(file: Path) -> None:
+    with pytest.raises(UsageError, match="schema 1, this version reads 2"):
+        mulligan.load(rewritten(file, schema=1))
+
+
 def test_a_recipe_that_is_a_path_is_never_run(run: Run, file: Path, tmp_path: Path) -> None:
     evil = tmp_path / "evil.py"
     evil.write_text(EVIL)

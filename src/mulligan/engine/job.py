@@ -24,6 +24,10 @@ from mulligan.engine.tally import Tally
 from mulligan.fields import fields_to_json
 from mulligan.recipe import Batch, Recipe
 
+SCHEMA = 2
+"""Of a checkpoint's state. 2: rows are cut from maps with the channels last; weights of 1 would fit
+by their shapes, and draw noise."""
+
 STATISTICS_BATCHES = 8  # of the batch's size: what batch-norm statistics are estimated from
 
 
@@ -109,7 +113,7 @@ class Job:
         """What a checkpoint holds besides tensors: enough to go on, and to sample without data."""
         plan = self.plan
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "recipe": {"name": plan.recipe_name, "file": plan.recipe_file},
             "settings": plan.settings.model_dump(mode="json"),
             "fields": fields_to_json(plan.data.fields),

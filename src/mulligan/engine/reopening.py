@@ -14,7 +14,7 @@ from mulligan.engine import checkpoint
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.choose import check_device
 from mulligan.engine.environment import differences, environment
-from mulligan.engine.job import Job
+from mulligan.engine.job import SCHEMA, Job
 from mulligan.engine.layers import Problems
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan, Value
@@ -35,6 +35,12 @@ def trained_recipe(found: Checkpoint) -> type[Recipe]:
     A user's own file is run only from the absolute path it was trained from, only unchanged, and
     never from the run's own folder: what came with a run may be a stranger's.
     """
+    if (schema := found.state.get("schema")) != SCHEMA:
+        raise UsageError(
+            f"{found.path} has schema {schema}, this version reads {SCHEMA}: its networks are laid "
+            "out otherwise",
+            "use the version of mulligan that made it, or train again",
+        )
     name, file = found.state["recipe"]["name"], found.state["recipe"]["file"]
     if file is None and is_path(name):
         raise UsageError(f"the recipe {name} of this run is a file that nobody vouched for")
