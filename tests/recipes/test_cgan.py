@@ -26,7 +26,7 @@ def softplus(score: float) -> float:
 
 def test_discriminator_terms_by_hand() -> None:
     recipe: Any = echo_duel("cgan")
-    terms = recipe.discriminator_loss(BATCH)
+    terms = recipe.penalised_loss(BATCH)
     assert terms["real"].item() == pytest.approx((softplus(-2.0) + softplus(1.0)) / 2)
     assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
     assert recipe.watched["accuracy_real"].item() == 0.5
@@ -34,7 +34,7 @@ def test_discriminator_terms_by_hand() -> None:
 
 def test_the_penalty_is_r1() -> None:
     recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
-    assert recipe.discriminator_loss(BATCH)["penalty"].item() == pytest.approx(0.3 * 9)
+    assert recipe.penalised_loss(BATCH)["penalty"].item() == pytest.approx(0.3 * 9)
     assert [turn.second_order for turn in recipe.turns()] == [True, False]
 
 
@@ -43,7 +43,19 @@ def test_the_penalty_grows_with_the_pixels() -> None:
     recipe.score = lambda images, batch: 3 * images[:, 0, 0, 0]
     recipe.generate = lambda batch: batch["real"]
     wide = {**BATCH, "real": torch.zeros(2, 1, 28, 56)}
-    assert recipe.discriminator_loss(wide)["penalty"].item() == pytest.approx(2 * 0.3 * 9)
+    assert recipe.penalised_loss(wide)["penalty"].item() == pytest.approx(2 * 0.3 * 9)
+
+
+def test_the_penalty_may_have_an_update_of_its_own_as_many_times_as_heavy() -> None:
+    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6, lazy=4)
+    judge, penalty, generator = recipe.turns()
+    assert [turn.every for turn in recipe.turns()] == [1, 4, 1]
+    assert [turn.second_order for turn in recipe.turns()] == [False, True, False]
+    assert generator.player == "generator"
+    assert penalty.loss(BATCH)["penalty"].item() == pytest.approx(4 * 0.3 * 9)
+    at_once: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
+    terms = at_once.turns()[0].loss(BATCH)
+    assert {**judge.loss(BATCH), "penalty": terms["penalty"]} == terms
 
 
 def test_smoothing_lowers_the_target_of_reals_alone() -> None:

@@ -10,7 +10,8 @@ Departs  convolutions for pictures instead of maxout, Adam instead of SGD. The c
          discriminator as an embedding joined to the picture, or (judge projection) by Miyato and
          Koyama 2018, arXiv:1802.05637. Fakes carry the labels of the reals they are paired with.
          The last term is R1 (Mescheder et al. 2018, arXiv:1801.04406): without it each class was
-         seen to collapse to one picture.
+         seen to collapse to one picture. Lazily, it has every k-th round an update of its own, k
+         times as heavy (Karras et al. 2020, arXiv:1912.04958, appendix B).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from mulligan.fields import Image, Label, Points, Reads
 from mulligan.losses import area, cross_entropy, scored
@@ -43,6 +44,7 @@ class CGAN(Duel):
             high=1e6,
             role="penalty",
         )
+        lazy: int = knob(1, "rounds from one R1 to the next", low=1, high=1000)
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
         )
@@ -57,19 +59,34 @@ class CGAN(Duel):
         return pair(knobs.body, field, knobs.latent, knobs.width, self.classes, knobs.judge)
 
     def turns(self) -> list[Turn]:
-        judge = Turn("discriminator", self.discriminator_loss, second_order=True)
-        return [judge, Turn("generator", self.generator_loss)]
+        lazy, second = self.settings.lazy, Turn("generator", self.generator_loss)
+        if lazy == 1:
+            return [Turn("discriminator", self.penalised_loss, second_order=True), second]
+        penalty = Turn("discriminator", self.penalty_loss, every=lazy, second_order=True)
+        return [Turn("discriminator", self.discriminator_loss), penalty, second]
+
+    def penalised_loss(self, batch: Batch) -> Terms:
+        real, slopes = scored(partial(self.score, batch=batch), batch["real"])
+        return {**self.judged(real, batch), "penalty": self.weight(batch) / 2 * slopes.mean()}
+
+    def penalty_loss(self, batch: Batch) -> Terms:
+        _, slopes = scored(partial(self.score, batch=batch), batch["real"])
+        weight = self.settings.lazy * self.weight(batch)
+        return {"penalty": weight / 2 * slopes.mean()}
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        real, slopes = scored(partial(self.score, batch=batch), batch["real"])
+        return self.judged(self.score(batch["real"], batch), batch)
+
+    def judged(self, real: Tensor, batch: Batch) -> Terms:
+        """The terms of both sides, from the scores of the reals."""
         fake = self.score(self.generate(batch), batch)
         self.watch_accuracy(real, fake)
-        weight = self.settings.penalty * area(batch["real"])
-        return {
-            "real": cross_entropy(real, 1 - self.settings.smoothing),
-            "fake": cross_entropy(fake, 0),
-            "penalty": weight / 2 * slopes.mean(),
-        }
+        on_reals = cross_entropy(real, 1 - self.settings.smoothing)
+        return {"real": on_reals, "fake": cross_entropy(fake, 0)}
+
+    def weight(self, batch: Batch) -> float:
+        """R1's weight for pictures of this size."""
+        return float(self.settings.penalty * area(batch["real"]))
 
     def generator_loss(self, batch: Batch) -> Terms:
         return {"fake": cross_entropy(self.score(self.generate(batch), batch), 1)}
