@@ -155,3 +155,16 @@ def test_a_run_in_mixed_precision_learns_and_is_measured_alike_on_both_devices(t
         figures[device] = {one.name: one.value for one in found.figures}
     assert figures["cuda"]["FD-digits"] == pytest.approx(figures["cpu"]["FD-digits"], rel=0.02)
     assert figures["cuda"]["FD-digits"] < 60
+
+
+def test_data_lie_on_the_device_where_they_fit(monkeypatch):
+    given = {"recipe": "dcgan", "device": "cuda", "images": 6400, "precision": "float32"}
+    plan = make_plan("digits", given)
+    near = Job(plan, World()).feed
+    monkeypatch.setattr("mulligan.engine.feed.RESIDENT", 0.0)
+    far = Job(plan, World()).feed
+    assert near.arrays["real"].is_cuda
+    assert not far.arrays["real"].is_cuda
+    rows = torch.tensor([5, 0, 700, 5])
+    for name in ("real", "label"):
+        assert torch.equal(near.field(rows, name), far.field(rows, name))

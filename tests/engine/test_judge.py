@@ -132,6 +132,12 @@ def small_plan(**options: Any) -> Plan:
     return make_plan("2d:ring", {**SMALL, **options})
 
 
+def look(job: Job, round: int, images: int) -> judge.Verdict:
+    """An evaluation of the twin, as one rank makes it."""
+    twin = job.shown()
+    return job.judge.look(twin, job.judge.made(twin, World()), round, images)
+
+
 def test_looking_leaves_random_states_modes_and_graphs_alone() -> None:
     job = Job(small_plan(), World())
     twin = job.shown()
@@ -140,12 +146,12 @@ def test_looking_leaves_random_states_modes_and_graphs_alone() -> None:
     modes = [module.training for module in twin.modules()]
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    first = job.judge.look(twin, 1, 1)
+    first = look(job, 1, 1)
     assert torch.equal(torch.get_rng_state(), before)
     assert [module.training for module in twin.modules()] == modes
     assert torch.is_grad_enabled()
     torch.rand(5)
-    assert job.judge.look(twin, 1, 1).figure == first.figure  # the same noise, the same rows
+    assert look(job, 1, 1).figure == first.figure  # the same noise, the same rows
 
 
 def test_looking_asks_for_conditions_of_the_rows_it_compares_with() -> None:
@@ -159,8 +165,17 @@ def test_looking_asks_for_conditions_of_the_rows_it_compares_with() -> None:
         return plain(batch)
 
     twin.generate = generate
-    job.judge.look(twin, 1, 1)
+    look(job, 1, 1)
     assert torch.equal(torch.cat(seen), job.plan.data.arrays["label"][job.judge.rows])
+
+
+def test_ranks_share_the_samples() -> None:
+    job = Job(small_plan(recipe="cgan"), World())
+    twin, alone = job.shown(), job.judge.made(job.shown(), World())
+    for size in (2, 3, 9):  # 500 rows are eight chunks: of nine ranks one draws nothing
+        parts = [job.judge.made(twin, World(rank, size)) for rank in range(size)]
+        assert {len(part) for part in parts} != {len(alone)}
+        assert torch.equal(lenses.joined(parts).features, alone.features)
 
 
 # What is compared
@@ -245,13 +260,12 @@ def test_an_extractor_is_opened_once_and_a_look_is_quick() -> None:
     lenses._opened.cache_clear()
     options = {**SMALL, "recipe": "dcgan", "width": 4, "extractor": DIGITS}
     job = Job(make_plan("digits", options), World())
-    twin = job.shown()
-    job.judge.look(twin, 1, 1)
+    look(job, 1, 1)
     again = Job(make_plan("digits", options), World())
-    again.judge.look(again.shown(), 1, 1)
+    look(again, 1, 1)
     assert lenses._opened.cache_info().misses == 1
     began = time.process_time()
-    verdict = job.judge.look(twin, 2, 2)
+    verdict = look(job, 2, 2)
     assert time.process_time() - began < 1
     assert verdict.figure is not None
     assert verdict.figure.name == figure_name("KD", DIGITS)

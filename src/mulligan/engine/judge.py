@@ -1,11 +1,14 @@
 """Evaluation during training: the figure of progress on rows that no discriminator sees.
 
-The same noise and the same real rows each time, so that two figures of a run differ by its weights
-and not by luck. Looking changes nothing: noise has a key of its own, and torch's state is put back.
+Each rank draws and reads its share of the samples; the leading one compares. The same noise and the
+same real rows each time, so that two figures of a run differ by its weights and not by luck.
+Looking changes nothing: noise has a key of its own, and torch's state is put back.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +17,7 @@ from torch import Tensor
 
 from mulligan.data.dataset import DataSet
 from mulligan.engine.feed import Feed, from_batch
+from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
 from mulligan.engine.randomness import key
 from mulligan.engine.watching import watching
@@ -53,6 +57,7 @@ class Judge:
         # drawn: files are often sorted by class, and the first rows would show one of them alone
         self.rows = source[some(min(COUNT, len(source)), len(source), seed=0)]
         self.standing = Standing()
+        self._lens: Lens | None = None
         self._ready: tuple[Lens, Rows, Stamp] | None = None
 
     def due(self, tick: int, last: bool) -> bool:
@@ -60,10 +65,16 @@ class Judge:
         possible = self.every > 0 and len(self.rows) >= LEAST
         return possible and (last or tick % self.every == 0)
 
-    def look(self, twin: Recipe, round: int, images: int) -> Verdict:
-        """Evaluate the twin."""
+    def made(self, twin: Recipe, world: World) -> Rows:
+        """Samples of the twin, as rows: this rank's share of the fixed noise."""
+        chunks = range(0, len(self.rows), CHUNK)[world.share(math.ceil(len(self.rows) / CHUNK))]
+        samples = self._samples(twin, chunks)
+        self._lens = self._lens or open_run_lens(self.plan, str(self.feed.device))
+        return self._lens.rows(samples)
+
+    def look(self, twin: Recipe, made: Rows, round: int, images: int) -> Verdict:
+        """Compare all ranks' samples of the twin with the real rows."""
         lens, real, stamp = self._ready = self._ready or self._prepare()
-        made = lens.rows(self._samples(twin, len(real)))
         stamp = {**stamp, "images": images, "averaged": bool(twin.averaged)}
         figure = progress_figure(real, made, lens, stamp)
         best = self.standing.take(Mark.of(figure, round, images))
@@ -80,9 +91,9 @@ class Judge:
         )
 
     def _prepare(self) -> tuple[Lens, Rows, Stamp]:
-        """The lens, the rows of real data and their protocol, once a process."""
-        data, plan = self.plan.data, self.plan
-        lens = open_run_lens(plan, str(self.feed.device))
+        """The lens, the rows of real data and their protocol, once a run."""
+        data = self.plan.data
+        lens = self._lens = self._lens or open_run_lens(self.plan, str(self.feed.device))
         real = cached_rows(lens, data.arrays["real"][self.rows])
         return lens, real, self._stamp(data, lens)
 
@@ -97,13 +108,16 @@ class Judge:
             "seed": self.plan["seed"],
         }
 
-    def _samples(self, twin: Recipe, count: int) -> Tensor:
-        """`count` samples in data units, of fixed noise and the conditions of fixed rows."""
-        seed, parts = self.plan["seed"], []
-        field = self.plan.data.fields["real"]
+    def _samples(self, twin: Recipe, chunks: Sequence[int]) -> Tensor:
+        """Samples in data units, of fixed noise and the conditions of fixed rows.
+
+        chunks: the first rows of the chunks that are wanted.
+        """
+        seed, field = self.plan["seed"], self.plan.data.fields["real"]
+        parts = [self.plan.data.arrays["real"][:0]]
         with watching(twin, key(seed, 0, "evaluate")):
-            for start in range(0, count, CHUNK):
-                size = min(CHUNK, count - start)
+            for start in chunks:
+                size = min(CHUNK, len(self.rows) - start)
                 parts.append(from_batch(twin.generate(self._batch(twin, start, size)), field))
         return torch.cat(parts)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from mulligan.disk import replace
 from mulligan.engine import checkpoint, preview
 from mulligan.engine.environment import environment
+from mulligan.engine.evaluating import evaluate
 from mulligan.engine.job import Job
 from mulligan.engine.judge import Verdict
 from mulligan.engine.parallel import World
@@ -122,7 +123,7 @@ def tick(job: Job, run: Run, screen: Screen, last: bool) -> Verdict:
     last: the run ends here. Returns what the evaluation found, the same on every rank.
     """
     at = job.counters
-    verdict, found = _evaluate(job, run, screen, last)
+    verdict, found = evaluate(job, run, screen, last)
     skipped = job.stepper.skipped_updates()
     if skipped and job.world.leads:
         run.event("skipped", round=at.round, updates=skipped)
@@ -150,34 +151,6 @@ def tick(job: Job, run: Run, screen: Screen, last: bool) -> Verdict:
         screen.row(row)
         preview.draw(job, run)
     return verdict
-
-
-def _look(job: Job, run: Run, screen: Screen) -> Verdict:
-    """Evaluate. Whatever goes wrong with it is said, and never stops training."""
-    at, twin = job.counters, job.shown()
-    try:
-        return job.judge.look(twin, at.round, at.seen)
-    except Exception as error:
-        reason = error.message if isinstance(error, MulliganError) else repr(error)
-        event = {"event": "evaluation failed", "round": at.round, "reason": reason}
-        screen.event(event)
-        run.event("evaluation failed", round=at.round, images=at.seen, reason=reason)
-        return Verdict(None, False, "")
-
-
-def _evaluate(job: Job, run: Run, screen: Screen, last: bool) -> tuple[Verdict, dict[str, float]]:
-    """The verdict, on every rank, and what the row says of it, on the leading one."""
-    at = job.counters
-    if not job.judge.due(math.ceil(at.round / job.tick), last):
-        return Verdict(None, False, ""), {}
-    looked = _look(job, run, screen) if job.world.leads else None
-    figure = looked.figure if looked else None
-    best, stop = job.world.tell((looked.best, looked.stop) if looked else None)
-    if figure is None:
-        return Verdict(None, best, stop), {}
-    run.figure({"round": at.round, "images": at.seen, "figures": [figure.to_json()]})
-    found = {figure.name: figure.value, "low": figure.low, "high": figure.high}
-    return Verdict(figure, best, stop), {f"progress/{word}": v for word, v in found.items()}
 
 
 def save(job: Job, run: Run, screen: Screen) -> None:
