@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import mulligan
+from mulligan.disk import tidy_name
 from mulligan.engine import checkpoint
+from mulligan.engine.calibrate import images_in
+from mulligan.engine.plan import make_plan
 from mulligan.errors import Diverged
 from mulligan.run import Run
 
@@ -39,6 +42,21 @@ def tried(data: str, runs_dir: Path, **options: Any) -> Run:
         return finished(data, runs_dir, **options)
     except Diverged:
         return run
+
+
+def pace(data: str, home: Path, name: str, **options: Any) -> dict[str, Any]:
+    """{"images_per_second", "precision", "threads"} of such a run on this machine, ticks included.
+
+    Measured once, so measure on a machine that does nothing else, and kept under `name` in home.
+    """
+    kept = home / f"pace-{data}-{tidy_name(name)}.json"
+    if not kept.exists():
+        plan = make_plan(data, {**options, "device": "cpu", "images": 10**9})
+        chosen = {word: plan[word] for word in ("precision", "threads")}
+        images = images_in(plan, 1000.0)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({"images_per_second": images / 1000, **chosen}))
+    return dict(json.loads(kept.read_text()))
 
 
 def _run(data: str, runs_dir: Path, options: dict[str, Any]) -> Run:

@@ -6,6 +6,9 @@ compared with the 10,000 test images, through the shipped extractors. Arms with 
 so they fit labelled data alone. One seed: an arm must win clearly, or on both sets.
 
     python benchmarks/search.py [ARM ...] --seconds 60        resumable; writes search-60s.md
+
+`--pace` only measures how fast the arms are, on a machine that does nothing else; the training
+itself may then share it.
 """
 
 from __future__ import annotations
@@ -19,11 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from campaign import tried
+from campaign import pace, tried
 from mulligan import load
 from mulligan.data.open import open_data
-from mulligan.engine.calibrate import images_in
-from mulligan.engine.plan import make_plan
 from mulligan.evaluation.lens import open_lens
 from mulligan.metrics.distances import frechet_distance
 from mulligan.metrics.moments import Moments
@@ -33,43 +34,40 @@ from reporting import hardware, write_page
 SETS = {"mnist": "digits", "fashion-mnist": "fashion"}
 COUNT, CHUNK = 10_000, 1000
 PLAIN: dict[str, Any] = {"recipe": "r3gan", "body": "plain"}
+CGAN: dict[str, Any] = {"recipe": "cgan"}
+R1: dict[str, Any] = {**PLAIN, "both": False}
 ARMS: dict[str, dict[str, Any]] = {
     "dcgan": {"recipe": "dcgan"},
     "r3gan": {"recipe": "r3gan"},
-    "r3gan, twice the rate": {"recipe": "r3gan", "rate": 1e-3},
-    "r3gan, 48 wide, twice the rate": {"recipe": "r3gan", "rate": 1e-3, "width": 48},
-    "r3gan, batch 32": {"recipe": "r3gan", "batch": 32},
-    "r3gan, penalty 0.3": {"recipe": "r3gan", "penalty": 0.3},
+    "r3gan, rate 1e-3": {"recipe": "r3gan", "rate": 1e-3},
     "r3gan on plain": PLAIN,
-    "r3gan on plain, twice the rate": {**PLAIN, "rate": 1e-3},
-    "r3gan, labels": {"recipe": "r3gan", "labels": True},
+    "r3gan on plain, rate 1e-3": {**PLAIN, "rate": 1e-3},
+    "r3gan on plain, R1 alone": R1,
+    "r3gan on plain, R1 alone, unpaired": {**R1, "paired": False},
+    "r3gan on plain, R1 alone, unpaired, beta1 0.5": {**R1, "paired": False, "beta1": 0.5},
     "r3gan on plain, labels": {**PLAIN, "labels": True},
-    "cgan": {"recipe": "cgan"},
-    "cgan, twice the rate": {"recipe": "cgan", "rate": 1e-3},
-    "cgan, batch 32": {"recipe": "cgan", "batch": 32},
-    "cgan, 16 wide": {"recipe": "cgan", "width": 16},
-    "cgan on compact": {"recipe": "cgan", "body": "compact"},
+    "cgan": CGAN,
+    "cgan, rate 1e-3": {**CGAN, "rate": 1e-3},
+    "cgan, beta1 0": {**CGAN, "beta1": 0.0},
+    "cgan, lazy 4": {**CGAN, "lazy": 4},
+    "cgan, lazy 8": {**CGAN, "lazy": 8},
+    "cgan, lazy 4, rate 1e-3": {**CGAN, "lazy": 4, "rate": 1e-3},
+    "cgan, penalty 0.3": {**CGAN, "penalty": 0.3},
+    "cgan, batch 32": {**CGAN, "batch": 32},
+    "cgan, batch 32, lazy 4": {**CGAN, "batch": 32, "lazy": 4},
+    "cgan, 16 wide": {**CGAN, "width": 16},
+    "cgan, 48 wide": {**CGAN, "width": 48},
+    "cgan on compact": {**CGAN, "body": "compact"},
     "acgan": {"recipe": "acgan"},
 }
 
 
-def pace(data: str, seconds: float, home: Path, arm: str) -> dict[str, Any]:
-    """Images in the time, and the arithmetic that was quickest; measured once and kept."""
-    kept = home / f"search-pace-{data}-{arm.replace(' ', '-').replace(',', '')}-{seconds:g}.json"
-    if not kept.exists():
-        plan = make_plan(data, {**ARMS[arm], "device": "cpu", "images": 10**9})
-        chosen = {name: plan[name] for name in ("precision", "threads")}
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"images": images_in(plan, seconds), **chosen}))
-    return dict(json.loads(kept.read_text()))
-
-
-def distance(run: Run, data: str) -> float:
-    """FD of the averaged generator's last state, kept beside the run."""
-    kept = run.path / "campaign-distance.json"
+def distance(run: Run, data: str, at: str | int = "last") -> float:
+    """FD of the averaged generator at this checkpoint, kept beside the run."""
+    kept = run.path / f"campaign-distance-{at}.json"
     if not kept.exists():
         test = open_data(data, split="test").arrays["real"][:COUNT]
-        made = torch.from_numpy(load(run, checkpoint="last").sample(COUNT, seed=0).images)
+        made = torch.from_numpy(load(run, checkpoint=at).sample(COUNT, seed=0).images)
         lens = open_lens(SETS[data], open_data(data).fields["real"])
 
         def moments(images: Tensor) -> Moments:
@@ -87,16 +85,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, help="docs/results/search-60s.md")
+    parser.add_argument("--pace", action="store_true", help="measure how fast the arms are")
     options = parser.parse_args()
+    if options.pace:
+        for arm in options.arms:
+            for data in SETS:
+                print(arm, data, pace(data, options.runs_dir, arm, **ARMS[arm]), flush=True)
+        return
     rows = []
     for arm in options.arms:
         found, seen, status = [], [], ""
         for data in SETS:
-            settled = pace(data, options.seconds, options.runs_dir, arm)
-            asked = {**ARMS[arm], **settled, "patience": 0, "evaluate_every": 0, "seed": 0}
-            run = tried(data, options.runs_dir, device="cpu", **asked)
+            settled = pace(data, options.runs_dir, arm, **ARMS[arm])
+            images = int(settled.pop("images_per_second") * options.seconds)
+            asked = {**ARMS[arm], **settled, "images": images, "patience": 0, "seed": 0}
+            run = tried(data, options.runs_dir, device="cpu", evaluate_every=0, **asked)
             found.append(distance(run, data))
-            seen.append(settled["images"])
+            seen.append(images)
             status = status or ("diverged" if run.info()["status"] == "diverged" else "")
         mean = math.sqrt(math.prod(found))
         cells = [f"{value:.2f}" for value in found] + [f"{count / 1000:.0f}k" for count in seen]

@@ -1,0 +1,121 @@
+"""How good are pictures after a minute, ten minutes, an hour? The default recipe and the classic.
+
+Each arm trains for as many images as it plays in its time on this machine (measured once, alone,
+ticks included, and kept); then 10,000 samples of the twin are compared with the 10,000 test images
+through the shipped extractors. `dcgan --preset classic` is one run of 50 epochs, looked at where an
+hour had passed and at its end. Beside them: what training images get. One seed.
+
+    python benchmarks/quality.py [PART ...]        resumable; needs mnist and fashion-mnist
+
+`--pace` only measures how fast the arms are, on a machine that does nothing else; the training
+itself may then share it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from campaign import finished, pace
+from mulligan import load
+from mulligan.data.open import open_data
+from mulligan.evaluation.lens import open_lens
+from mulligan.metrics.distances import frechet_distance
+from mulligan.metrics.moments import Moments
+from mulligan.run import Run
+from reporting import hardware, write_page
+from search import CHUNK, COUNT, SETS, distance
+
+CLASSIC: dict[str, Any] = {"recipe": "dcgan", "preset": "classic"}
+PARTS = ("60s", "10min", "classic")
+SECONDS = {"60s": 60.0, "10min": 600.0}
+EPOCHS, ROWS, BATCH = 50, 60_000, 256
+HOUR = 3600.0
+SHOWN = 50
+
+Line = tuple[str, str, float, float, int]
+"""Arm, data, FD, seconds, images."""
+
+
+def default(part: str, data: str, home: Path) -> Run:
+    """The default recipe, for as many images as the time allows."""
+    settled = pace(data, home, "default")
+    images = int(settled.pop("images_per_second") * SECONDS[part])
+    return finished(data, home, device="cpu", seed=0, patience=0, images=images, **settled)
+
+
+def classic(data: str, home: Path) -> tuple[Run, int]:
+    """The classic DCGAN's 50 epochs, and the round at which an hour had passed."""
+    settled = pace(data, home, "classic", **CLASSIC)
+    rounds = int(settled.pop("images_per_second") * HOUR / BATCH)
+    tick = rounds // 20
+    asked = {**CLASSIC, "images": EPOCHS * ROWS, "tick": tick, "save_every": 10, "keep_every": 1}
+    run = finished(data, home, device="cpu", seed=0, evaluate_every=0, **asked, **settled)
+    return run, 20 * tick
+
+
+def looked_at(part: str, data: str, home: Path, out: Path) -> list[Line]:
+    """The lines of one part and data set; their samples are written beside the page."""
+    lines: list[Line] = []
+    if part != "classic":
+        run = default(part, data, home)
+        speed = pace(data, home, "default")["images_per_second"]
+        places: list[tuple[str, str | int]] = [(f"default, {part}", "last")]
+    else:
+        run, hour = classic(data, home)
+        speed = pace(data, home, "classic", **CLASSIC)["images_per_second"]
+        places = [("classic, 60min", hour), ("classic, 50 epochs", "last")]
+    for name, at in places:
+        model = load(run, checkpoint=at)
+        images = int(model.state["counters"]["seen"])
+        stem = f"{out.stem}-{data}-{name.replace(',', '').replace(' ', '-')}"
+        model.sample(SHOWN, seed=0).save(out.with_name(f"{stem}.png"), force=True)
+        lines.append((name, data, distance(run, data, at), images / speed, images))
+        print(lines[-1], flush=True)
+    return lines
+
+
+def floor(data: str) -> float:
+    """FD of as many training images: what zero means."""
+    train, test = (open_data(data, split=part).arrays["real"][:COUNT] for part in ("train", "test"))
+    lens = open_lens(SETS[data], open_data(data).fields["real"])
+
+    def moments(images: Tensor) -> Moments:
+        features = [lens.rows(part).features for part in images.split(CHUNK)]
+        return Moments.of(torch.cat(features).double())
+
+    return frechet_distance(moments(test), moments(train))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS))
+    parser.add_argument("--pace", action="store_true", help="measure how fast the arms are")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results/quality.md"))
+    options = parser.parse_args()
+    home = options.runs_dir
+    if options.pace:
+        for data in options.sets:
+            print(data, pace(data, home, "default"), pace(data, home, "classic", **CLASSIC))
+        return
+    lines = ["| | data | FD | minutes of training | images |", "| --- " * 5 + "|"]
+    pictures = []
+    for data in options.sets:
+        for part in options.parts:
+            for name, _, found, seconds, images in looked_at(part, data, home, options.out):
+                cells = f"**{found:.2f}** | {seconds / 60:.0f} | {images:,}"
+                lines.append(f"| {name} | {data} | {cells} |")
+                stem = f"{options.out.stem}-{data}-{name.replace(',', '').replace(' ', '-')}"
+                pictures += ["", f"{name}, {data}:", "", f"![samples]({stem}.png)"]
+        lines.append(f"| training images | {data} | {floor(data):.2f} | | {COUNT:,} |")
+    write_page(options.out, "Time to quality", __doc__ or "", [*lines, "", hardware(), *pictures])
+
+
+if __name__ == "__main__":
+    main()
