@@ -36,7 +36,7 @@ def trained_on(runs: Sequence[Run]) -> str:
     return "; ".join(f"{count} runs on {line}" for line, count in machines.items()) + "."
 
 
-PLACES = ("--out", "--runs-dir", "--keras")
+PLACES = ("--out", "--runs-dir", "--keras", "--pytorch-gan", "--mimicry")
 """Options that say where, not what: they are left out of the command on a page."""
 
 

@@ -1,0 +1,234 @@
+"""Others' training loops beside ours, for equal minutes on this machine: images a second, quality.
+
+Their code runs unmodified, from copies that the user names (nothing of theirs is part of this
+project):
+
+- PyTorch-GAN's DCGAN (github.com/eriklindernoren/PyTorch-GAN, implementations/dcgan), at its
+  defaults: MNIST at 32 x 32 pixels, batch 64.
+- mimicry's SNGAN (github.com/kwotsin/mimicry), its example: CIFAR-10, ResNet, five critic updates.
+
+What they import from torchvision is a few lines here (reading MNIST, resizing by Pillow, tensors),
+because torchvision belongs to one release of PyTorch. Each side gets the threads it chooses and
+the machine for itself, in turns. Quality is FD of 10,000 samples: MNIST's against the test images
+through the shipped extractor, for which 32 pixels become 28.
+
+    python benchmarks/peers.py --pytorch-gan FOLDER --mimicry FOLDER --seconds 600
+
+needs MULLIGAN_DATA; writes docs/results/peers.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Picture
+from torch import Tensor
+
+from convert_cifar10 import jpeg_pictures, write_zip
+from mulligan import evaluate, load, train
+from mulligan.data.open import open_data
+from mulligan.evaluation.result import Evaluation
+from mulligan.places import data_folder
+from reporting import hardware, write_page
+
+COUNT, CHUNK = 10_000, 500
+
+
+class Over(Exception):
+    """The time is up."""
+
+
+class Pictures(torch.utils.data.Dataset[Any]):
+    """Images one at a time through Pillow and a transform, as torchvision's data sets give them."""
+
+    def __init__(self, name: str, transform: Callable[[Any], Any]) -> None:
+        data = open_data(name)
+        self.images = data.arrays["real"].permute(0, 2, 3, 1).numpy()
+        self.labels, self.transform = data.arrays["label"].tolist(), transform
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, place: int) -> tuple[Any, int]:
+        picture = Picture.fromarray(self.images[place].squeeze())
+        return self.transform(picture), self.labels[place]
+
+
+class Compose:
+    def __init__(self, steps: list[Callable[[Any], Any]]) -> None:
+        self.steps = steps
+
+    def __call__(self, value: Any) -> Any:
+        for step in self.steps:
+            value = step(value)
+        return value
+
+
+def to_tensor(picture: Any) -> Tensor:
+    """Bytes to [0, 1], channels first."""
+    array = np.asarray(picture).reshape(picture.height, picture.width, -1)
+    return torch.from_numpy(array.transpose(2, 0, 1).copy()).float().div(255)
+
+
+def torchvision() -> None:
+    """Put the few functions that are needed where they are imported from."""
+    transforms: Any = ModuleType("torchvision.transforms")
+    transforms.Compose = Compose
+    transforms.Resize = lambda side: lambda p: p.resize((side, side), Picture.Resampling.BILINEAR)
+    transforms.ToTensor = lambda: to_tensor
+    transforms.Normalize = lambda mean, std: lambda t: (t - mean[0]) / std[0]
+    datasets: Any = ModuleType("torchvision.datasets")
+    datasets.MNIST = lambda *a, transform, **k: Pictures("mnist", transform)
+    utils: Any = ModuleType("torchvision.utils")
+    utils.save_image = lambda *a, **k: None
+    whole: Any = ModuleType("torchvision")
+    whole.transforms, whole.datasets, whole.utils = transforms, datasets, utils
+    for module in (whole, transforms, datasets, utils):
+        sys.modules[module.__name__] = module
+
+
+@contextlib.contextmanager
+def until(seconds: float) -> Iterator[list[int]]:
+    """Count their lines of progress, and end the loop by an exception when the time is up."""
+    plain, lines, start = builtins.print, [0], time.monotonic()
+
+    def counting(*words: object, **options: Any) -> None:
+        lines[0] += 1
+        if time.monotonic() - start > seconds:
+            raise Over
+
+    builtins.print = counting
+    try:
+        with contextlib.suppress(Over):
+            yield lines
+    finally:
+        builtins.print = plain
+
+
+def pytorch_gan(folder: Path, seconds: float, out: Path) -> int:
+    """Images seen; samples of the generator go to `out`."""
+    torchvision()
+    script = folder / "implementations/dcgan/dcgan.py"
+    names: dict[str, Any] = {"__name__": "__main__"}
+    sys.argv = [str(script)]
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place), until(seconds) as lines:
+        exec(compile(script.read_text(), str(script), "exec"), names)
+    generator = names["generator"].eval()
+    with torch.no_grad():
+        noise = torch.randn(COUNT, 100).split(CHUNK)
+        images = torch.cat([generator(part) for part in noise])
+    save(images, out)
+    return lines[0] * 64
+
+
+def mimicry(folder: Path, seconds: float, out: Path) -> int:
+    """Images seen by the generator's updates, 64 each, as their log counts steps."""
+    torchvision()
+    sys.path.insert(0, str(folder))
+    for name in ("torch_mimicry", "torch_mimicry.nets"):  # without what imports TensorFlow
+        module = ModuleType(name)
+        module.__path__ = [str(folder / name.replace(".", "/"))]
+        sys.modules[name] = module
+    sys.modules["skimage"] = ModuleType("skimage")
+    sys.modules["skimage"].io = None  # type: ignore[attr-defined]
+    from torch_mimicry.nets import sngan
+    from torch_mimicry.training.trainer import Trainer
+
+    centred = Compose([to_tensor, lambda t: t * 2 - 1])
+    pictures = Pictures(str(cifar10()), centred)
+    loader = torch.utils.data.DataLoader(pictures, batch_size=64, shuffle=True, num_workers=4)
+    judge, maker = sngan.SNGANDiscriminator32(), sngan.SNGANGenerator32()
+    adams = [torch.optim.Adam(n.parameters(), 2e-4, betas=(0.0, 0.9)) for n in (judge, maker)]
+    with tempfile.TemporaryDirectory() as place, until(seconds) as lines:
+        given = {"n_dis": 5, "num_steps": 10**6, "lr_decay": "linear", "log_dir": place}
+        device = torch.device("cpu")
+        Trainer(netD=judge, netG=maker, optD=adams[0], optG=adams[1], dataloader=loader,
+                device=device, **given).train()  # fmt: skip
+    with torch.no_grad():
+        images = torch.cat([maker.eval().generate_images(100, device=device) for _ in range(100)])
+    save(images, out)
+    return lines[0] * 64
+
+
+def save(images: Tensor, out: Path) -> None:
+    """Samples in [-1, 1], (N, C, H, W), as `mulligan evaluate` reads them."""
+    values = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    np.savez(out, images=values.permute(0, 2, 3, 1).numpy())
+
+
+def cifar10() -> Path:
+    """The copy of CIFAR-10 in MULLIGAN_DATA, as a zip."""
+    zipped, root = Path("runs/campaigns/cifar10-jpeg.zip").absolute(), data_folder()
+    if not zipped.exists() and root is not None:
+        zipped.parent.mkdir(parents=True, exist_ok=True)
+        write_zip(zipped, jpeg_pictures(root / "cifar10"))
+    return zipped
+
+
+def ours(data: str, seconds: float, out: Path, **options: Any) -> int:
+    """Images seen in the time, start and measuring included."""
+    with tempfile.TemporaryDirectory() as place:
+        run = train(data, time=f"{seconds:.0f}s", runs_dir=place, device="cpu", **options)
+        np.savez(out, images=load(run, checkpoint="last").sample(COUNT, seed=0).images)
+        return int(run.info()["images"])
+
+
+Play = Callable[[Path, float, Path], int]
+ARMS: dict[str, tuple[str, Play]] = {
+    "PyTorch-GAN, DCGAN": ("mnist", pytorch_gan),
+    "ours, default": ("mnist", lambda _, seconds, out: ours("mnist", seconds, out)),
+    "mimicry, SNGAN": ("cifar10", mimicry),
+    "ours, sngan": ("cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan")),
+}
+
+
+def figure(data: str, samples: Path) -> str:
+    """FD of the samples against the real images, with its interval."""
+    real = str(cifar10()) if data == "cifar10" else data
+    found: Evaluation = evaluate(samples, real, count=COUNT)
+    fd = next(one for one in found.figures if one.name.startswith(("FD", "FID")))
+    return f"{fd.name} {fd.value:.1f} ({fd.low:.1f} to {fd.high:.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pytorch-gan", type=Path, required=True)
+    parser.add_argument("--mimicry", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--play", help="one arm alone, its samples to --out; the images to stderr")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/peers.md"))
+    options = parser.parse_args()
+    theirs: dict[Play, Path] = {pytorch_gan: options.pytorch_gan, mimicry: options.mimicry}
+    if options.play:
+        play = ARMS[options.play][1]
+        folder = theirs.get(play, Path()).absolute()
+        seen = play(folder, options.seconds, options.out.absolute())
+        print(seen, file=sys.stderr)
+        return
+    lines = ["| | data | images | images/s | quality |", "| --- " * 5 + "|"]
+    for arm, (data, _) in ARMS.items():
+        samples = Path(f"runs/campaigns/peers-{arm.replace(', ', '-').replace(' ', '-')}.npz")
+        call = [sys.executable, *sys.argv, "--play", arm, "--out", str(samples)]
+        done = subprocess.run(call, env=os.environ, capture_output=True, text=True, check=True)
+        seen = int(done.stderr.split()[-1])
+        lines.append(f"| {arm} | {data} | {seen:,} | {seen / options.seconds:,.0f} | "
+                     f"{figure(data, samples)} |")  # fmt: skip
+        print(lines[-1], flush=True)
+    write_page(options.out, "Peers", __doc__ or "", [*lines, "", hardware()])
+
+
+if __name__ == "__main__":
+    main()
