@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from helpers import batch_for, build, column, echo_duel
 from mulligan.fields import Image
 from mulligan.networks.dropout import Dropout
-from mulligan.networks.keras import SameConv
+from mulligan.networks.keras import SameConv, SameUp
 from mulligan.recipe import Recipe
-from mulligan.recipes.dcgan import DCGAN, SameUp
+from mulligan.recipes.dcgan import DCGAN
 
 BATCH = {"real": column(2.0, -1.0), "noise": column(0.5, -3.0)}  # the scores, by way of echo_duel
 

@@ -28,7 +28,8 @@ class Dropout(nn.Module):
         """(N, ...) to the same."""
         if not self.training or not self.dropped:
             return maps
-        kept = (random_bytes(maps) >= self.dropped).to(maps.dtype)
+        # a byte is exact in every format; this takes half the time of a comparison
+        kept = random_bytes(maps).to(maps.dtype).sub_(self.dropped - 1).clamp_(0, 1)
         return maps * kept.mul_(VALUES / (VALUES - self.dropped))
 
     def extra_repr(self) -> str:

@@ -28,7 +28,7 @@ from mulligan.fields import Image
 from mulligan.losses import cross_entropy, feature_matching
 from mulligan.networks.dropout import Dropout
 from mulligan.networks.initial import glorot
-from mulligan.networks.keras import SameConv
+from mulligan.networks.keras import SameConv, SameUp
 from mulligan.networks.pairs import image_field, pair
 from mulligan.networks.strided import Grid
 from mulligan.recipe import Batch, Body, Duel, Preset, Terms, knob
@@ -135,24 +135,6 @@ class DCGAN(Duel):
             return {"matching": feature_matching(real, fake)}
         fake = self.score(self.generate(batch), batch)
         return {"fake": F.softplus(-fake).mean()}
-
-
-class SameUp(nn.Module):
-    """5x5 transposed convolution without bias, the adjoint of `SameConv`: sides times stride."""
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-        padding = 2 if stride == 1 else 1
-        self.conv = nn.ConvTranspose2d(
-            channels, width, 5, stride=stride, padding=padding, bias=False
-        )
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, width, H * stride, W * stride)."""
-        height, width = (side * self.stride for side in maps.shape[2:])
-        images: Tensor = self.conv(maps)[..., :height, :width]
-        return images.contiguous(memory_format=torch.channels_last)  # batch norm crawls on a cut
 
 
 class KerasGenerator(nn.Module):
