@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from mulligan.fields import Field, Fields, Image, Points, Reads, class_count
+from mulligan.networks.augment import augmentation
 from mulligan.networks.pairs import pair
 
 Batch = dict[str, Tensor]
@@ -104,7 +105,7 @@ class Recipe(nn.Module):
     averaged: children that have a twin of averaged weights, used for every picture and figure.
     couples_rows: a loss does not treat the rows of a batch independently (batch norm, pools), so
     splitting a batch over ranks or pieces changes it slightly.
-    shared_memory: buffers that are summed over ranks before `Turn.after`, which starts them anew.
+    shared_memory: buffers that are summed over ranks before `after`, which starts them anew.
     undecided: the score at which a judge cannot tell; None for a critic, whose zero means nothing.
     reach: half the side of the picture of "codes", where it is known (4 for an N(0, I) prior).
     run: options of the run that this recipe prefers (batch, images), below presets and flags.
@@ -121,7 +122,7 @@ class Recipe(nn.Module):
     conditions: tuple[str, ...] = ()
     averaged: ClassVar[tuple[str, ...]] = ()
     couples_rows: ClassVar[bool] = False
-    shared_memory: ClassVar[tuple[str, ...]] = ()
+    shared_memory: tuple[str, ...] = ()
     undecided: ClassVar[float | None] = 0.0
     reach: ClassVar[float | None] = None
 
@@ -178,6 +179,11 @@ class Recipe(nn.Module):
         """
         return {}
 
+    def after(self, turn: Turn) -> None:
+        """What happens once the weights have moved: `Turn.after`, unless a subclass adds to it."""
+        if turn.after is not None:
+            turn.after()
+
     def watch(self, **values: Tensor) -> None:
         """Log scalars that are not minimised, as player/name. Never synchronises a device."""
         self.watched.update({name: value.detach() for name, value in values.items()})
@@ -221,6 +227,15 @@ class Duel(Recipe):
             low=0,
             role="ema",
         )
+        augment: Literal["off", "on", "adaptive"] = knob(
+            "off",
+            "change what the discriminator sees, for few pictures: colours, place, a hole; "
+            "adaptive changes more of them the better it knows the reals",
+            role="augment",
+        )
+        augment_pace: float = knob(
+            100_000, "images in which adaptive can go from none to all", above=0
+        )
 
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
     settings: Settings
@@ -228,6 +243,10 @@ class Duel(Recipe):
     def __init__(self, settings: Settings, fields: Fields) -> None:
         super().__init__(settings, fields)
         self.generator, self.discriminator = self.networks()
+        knobs = settings.augment, settings.augment_pace, fields["real"], self.undecided
+        self.augment = augmentation(*knobs)
+        if self.augment is not None:
+            self.shared_memory = (*self.shared_memory, "augment.signs")
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
         """The generator and the discriminator for this recipe's settings and fields."""
@@ -273,8 +292,15 @@ class Duel(Recipe):
         samples: Tensor = self.generator(batch["noise"], *self.given(batch))
         return samples
 
+    def seen(self, images: Tensor) -> Tensor:
+        """The images as the discriminator sees them: augmented, where the run is."""
+        if self.augment is None:
+            return images
+        changed: Tensor = self.augment(images)
+        return changed
+
     def scores(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return {"discriminator": self.discriminator(images, *self.given(batch))}
+        return {"discriminator": self.discriminator(self.seen(images), *self.given(batch))}
 
     def score(self, images: Tensor, batch: Batch) -> Tensor:
         """The one judge's raw scores, (N,)."""
@@ -282,16 +308,28 @@ class Duel(Recipe):
 
     def features(self, images: Tensor) -> Tensor:
         """What the last layer of the discriminator sees, (N, features), for feature matching."""
-        found: Tensor = self.discriminator.features(images)  # type: ignore[operator]
+        found: Tensor = self.discriminator.features(self.seen(images))  # type: ignore[operator]
         return found
 
     def schedule(self, seen: int, total: int) -> dict[str, float]:
         return {"ema": self.settings.ema}
 
-    def watch_accuracy(self, real: Tensor, fake: Tensor) -> None:
-        """Log the share of reals scored above `undecided` and of fakes scored below it."""
-        if self.undecided is not None:
-            self.watch(
-                accuracy_real=(real > self.undecided).to(real.dtype).mean(),
-                accuracy_fake=(fake < self.undecided).to(fake.dtype).mean(),
-            )
+    def after(self, turn: Turn) -> None:
+        super().after(turn)
+        if self.augment is not None and self.augment.adaptive and turn.player == "discriminator":
+            self.augment.adapt()
+
+    def watch_accuracy(self, real: Tensor | None = None, fake: Tensor | None = None) -> None:
+        """Log the share of reals scored above `undecided` and of fakes scored below it.
+
+        An adaptive augmentation follows the reals.
+        """
+        if self.undecided is None:
+            return
+        if real is not None:
+            self.watch(accuracy_real=(real > self.undecided).to(real.dtype).mean())
+            if self.augment is not None and self.augment.adaptive:
+                self.augment.note(real, self.undecided)
+                self.watch(augmented=self.augment.chance.clone())
+        if fake is not None:
+            self.watch(accuracy_fake=(fake < self.undecided).to(fake.dtype).mean())

@@ -87,9 +87,9 @@ class Stepper:
         self._gate(player, turn, finite, logged, list(terms))
         player.optimizer.step()
         player.optimizer.zero_grad(set_to_none=True)
-        if turn.after is not None:
+        if turn.after is not None or self._shared:
             self.world.sum(self._shared)
-            turn.after()
+        self.recipe.after(turn)
         return {**logged, "gradient": norm}
 
     def skipped_updates(self) -> int:

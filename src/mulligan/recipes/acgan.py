@@ -111,7 +111,7 @@ class ACGAN(Duel):
 
     def real_loss(self, batch: Batch) -> Terms:
         scores, named = self.heads(batch["real"])
-        self.watch(accuracy_real=(scores > 0).to(scores.dtype).mean())
+        self.watch_accuracy(real=scores)
         terms = {
             "real": F.softplus(-scores).mean(),
             "real_class": self.settings.class_weight * F.cross_entropy(named, batch["label"]),
@@ -125,7 +125,7 @@ class ACGAN(Duel):
     def fake_loss(self, batch: Batch) -> Terms:
         fake, label = self.paint(batch)
         scores, named = self.heads(fake)
-        self.watch(accuracy_fake=(scores < 0).to(scores.dtype).mean())
+        self.watch_accuracy(fake=scores)
         terms = {"fake": F.softplus(scores).mean()}
         if self.settings.fakes != "unnamed":
             apart = self.settings.fakes == "apart"
@@ -150,7 +150,7 @@ class ACGAN(Duel):
 
     def heads(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's raw scores, (N,), and its logits of the classes, (N, classes)."""
-        outputs = self.discriminator(images)
+        outputs = self.discriminator(self.seen(images))
         return outputs[:, 0], outputs[:, 1:]
 
     def scores(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:

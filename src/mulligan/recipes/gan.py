@@ -103,12 +103,12 @@ class GAN(Duel):
 
     def real_loss(self, batch: Batch) -> Terms:
         real = self.score(batch["real"], batch)
-        self.watch(accuracy_real=(real > 0).to(real.dtype).mean())
+        self.watch_accuracy(real=real)
         return {"real": F.softplus(-real).mean()}
 
     def fake_loss(self, batch: Batch) -> Terms:
         fake = self.score(self.generate(batch), batch)
-        self.watch(accuracy_fake=(fake < 0).to(fake.dtype).mean())
+        self.watch_accuracy(fake=fake)
         return {"fake": F.softplus(fake).mean()}
 
     def generator_loss(self, batch: Batch) -> Terms:

@@ -91,12 +91,12 @@ class InfoGAN(Duel):
     def guess(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Q: logits (N, categories), and mean and deviation (N, codes) of the continuous codes."""
         knobs = self.settings
-        outputs = self.discriminator(images)[:, 1:]
+        outputs = self.discriminator(self.seen(images))[:, 1:]
         logits, means, spreads = outputs.split([knobs.categories, knobs.codes, knobs.codes], dim=1)
         return logits, means, F.softplus(spreads) + 1e-3
 
     def scores(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return {"discriminator": self.discriminator(images)[:, 0]}
+        return {"discriminator": self.discriminator(self.seen(images))[:, 0]}
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """The samples, and the same noise with each category in turn."""
