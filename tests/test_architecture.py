@@ -300,7 +300,7 @@ def test_no_exception_has_become_needless() -> None:
 
 @pytest.mark.parametrize("name", ["lsgan", "vae"])
 def test_a_system_is_one_file(name: str) -> None:
-    """Nothing else in the package knows the system; what `auto` chooses is named in plan.py."""
+    """Nothing else in the package knows the system; automatic.py names what `auto` chooses."""
     elsewhere = [
         path.name
         for path in ROOT.rglob("*.py")

@@ -38,7 +38,7 @@ def test_a_file_that_is_no_zip_and_a_pipe_are_refused(tmp_path):
     with pytest.raises(DataError, match="not a zip"):
         open_data(str(tmp_path / "a.zip"))
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="neither a folder nor a zip"):
+    with pytest.raises(DataError, match="neither a folder nor a file"):
         open_data(str(tmp_path / "pipe"))
 
 

@@ -58,7 +58,7 @@ def write(path: Path, **values: Any) -> Path:
 
 def test_defaults_for_images_and_points_have_reasons() -> None:
     plan = make_plan("digits", {})
-    assert (plan.recipe_name, plan["batch"], plan["images"]) == ("dcgan", 64, 400_000)
+    assert (plan.recipe_name, plan["batch"], plan["images"]) == ("cgan", 64, 400_000)
     assert (plan["size"], plan["channels"], plan["held_out"]) == ("28x28", 1, 0.05)
     assert plan["save_every"] == 4
     assert 36 <= math.ceil(6250 / plan["tick"]) <= 44
@@ -66,7 +66,7 @@ def test_defaults_for_images_and_points_have_reasons() -> None:
     assert all(entry.origin == "default" for entry in plan.values.values())
     assert all(entry.reason for entry in plan.values.values())
     points = make_plan("2d:ring", {})
-    assert (points.recipe_name, points["size"], points["channels"]) == ("gan", None, None)
+    assert (points.recipe_name, points["size"], points["channels"]) == ("r3gan", None, None)
 
 
 def test_values_hold_every_option_and_every_knob() -> None:

@@ -17,6 +17,7 @@ from mulligan.data.decode import MODES, SMALLEST, fit, plain, to_array
 from mulligan.data.digits import open_digits
 from mulligan.data.folder import open_pictures
 from mulligan.data.idx import CLASSES, open_idx
+from mulligan.data.lists import is_pattern
 from mulligan.data.names import NAMES, WITH_TEST
 from mulligan.data.points import open_points
 from mulligan.data.stacked import open_stacked
@@ -35,7 +36,7 @@ def open_data(
     only_label: str | int | None = None,
     split: str = "train",
 ) -> DataSet:
-    """The data set with this name, or of this folder or zip of pictures.
+    """The data set with this name, or of this folder, zip, tar, list or pattern of pictures.
 
     size: (height, width) in pixels; None is the set's own, for pictures of a folder the largest
     power of two up to 64 that the median short side holds. channels: 1, 3, 4, or None for the
@@ -82,17 +83,17 @@ def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, spl
     try:
         path = path.expanduser()
         found = bool(name) and path.exists()  # "" would be the current folder
-        usable = found and (path.is_dir() or path.is_file())
+        usable = (path.is_dir() or path.is_file()) if found else is_pattern(name)
     except (OSError, ValueError, RuntimeError):  # too long, a zero byte, an unknown ~user
         found = usable = False
     if usable:
         _refuse_test(name, split)
         return open_pictures(path, size, channels)
     if found:
-        raise DataError(f"{name} is neither a folder nor a zip of pictures")
+        raise DataError(f"{name} is neither a folder nor a file of pictures")
     near = difflib.get_close_matches(name.lower(), NAMES, n=1)
     raise DataError(
-        f"there is no data set, folder or zip {name!r}",
+        f"there is no data set, folder or archive {name!r}",
         f"did you mean {near[0]}?" if near else f"the named data sets are {', '.join(NAMES)}",
     )
 

@@ -18,7 +18,8 @@ SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bmp", "
 SUFFIXES |= {".tif", ".tiff"}
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"}
-LABELS_FILE = "dataset.json"
+LABELS_FILES = ("dataset.json", "labels.csv", "metadata.csv", "labels.jsonl", "metadata.jsonl")
+"""Files that list the classes; the first of them that there is counts."""
 
 MOST_ENTRIES = 2_000_000
 MOST_TOTAL = 1 << 38  # bytes of all members together
@@ -45,17 +46,18 @@ class Entry:
 
 @dataclass
 class Source:
-    """Pictures by name, the file of labels if there is one, and what cannot be used and why."""
+    """Pictures by name, files that may list their classes, and what cannot be used and why."""
 
     pictures: list[Entry] = field(default_factory=list)
-    labels: Entry | None = None
+    lists: list[Entry] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
 
     def add(self, entry: Entry) -> None:
-        suffix = PurePosixPath(entry.name).suffix.lower()
-        if entry.name == LABELS_FILE:
-            self.labels = entry
+        path = PurePosixPath(entry.name)
+        suffix = path.suffix.lower()
+        if path.name in LABELS_FILES and len(path.parts) <= 2:
+            self.lists.append(entry)
         elif entry.size > MOST_BYTES:
             self.skip(entry.name, f"{entry.size} bytes, at most {MOST_BYTES} are read")
         elif suffix in SUFFIXES:
@@ -66,6 +68,22 @@ class Source:
 
     def skip(self, name: str, reason: str) -> None:
         self.skipped.append({"file": name, "reason": reason})
+
+    @property
+    def labels(self) -> Entry | None:
+        """The file that lists the classes: at the root, or in the one folder that holds all."""
+        tops = {entry.name.split("/")[0] for entry in self.pictures}
+        found = [
+            entry for entry in self.lists
+            if "/" not in entry.name or tops == {entry.name.split("/")[0]}
+        ]  # fmt: skip
+        order = {name: place for place, name in enumerate(LABELS_FILES)}
+        best = min(found, default=None, key=lambda e: (e.name.count("/"), order[_last(e.name)]))
+        for entry in self.lists:
+            if entry is not best:
+                self.skip(entry.name, "not the list of classes: " + (best.name if best else "none"))
+        self.lists = [best] if best else []
+        return best
 
 
 def from_folder(root: Path) -> Source:
@@ -119,23 +137,21 @@ def from_zip(path: Path) -> Source:
     source = Source(close=archive.close)
     seen: set[str] = set()
     for member in members:
-        if any(_is_junk(part) for part in member.filename.split("/")[:-1]) or _is_junk(
-            PurePosixPath(member.filename).name
-        ):
+        if is_hidden(member.filename):
             continue
         if reason := _refusal(member, seen):
-            source.skip(_printable(member.filename), reason)
+            source.skip(printable(member.filename), reason)
             continue
         seen.add(member.filename)
         opener = cast("Callable[[], BinaryIO]", partial(archive.open, member))
-        source.add(Entry(_printable(member.filename), member.file_size, opener))
+        source.add(Entry(printable(member.filename), member.file_size, opener))
     source.pictures.sort(key=lambda entry: entry.name)
     return source
 
 
 def _visit(path: Path, prefix: str, source: Source) -> tuple[Path, str] | None:
     """Add a file to the source, or return a folder that is to be visited."""
-    name = prefix + _printable(path.name)
+    name = prefix + printable(path.name)
     try:
         found = path.stat()
     except OSError as error:
@@ -144,13 +160,13 @@ def _visit(path: Path, prefix: str, source: Source) -> tuple[Path, str] | None:
     if stat.S_ISDIR(found.st_mode):
         return path, name + "/"
     if stat.S_ISREG(found.st_mode):
-        source.add(Entry(name, found.st_size, partial(_open_regular, path)))
+        source.add(Entry(name, found.st_size, partial(open_regular, path)))
     else:
         source.skip(name, "not a plain file")
     return None
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
     # the file may have been replaced by a pipe since it was listed: never wait for a writer
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -160,13 +176,8 @@ def _open_regular(path: Path) -> BinaryIO:
 
 
 def _refusal(member: zipfile.ZipInfo, seen: set[str]) -> str:
-    name = member.filename
-    if name.startswith("/") or "\\" in name or ":" in name.split("/")[0]:
-        return "an absolute name"
-    if ".." in name.split("/"):
-        return "a name with '..'"
-    if name in seen:
-        return "a second member of the same name"
+    if reason := refused_name(member.filename, seen):
+        return reason
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link"
     if member.flag_bits & 1:
@@ -176,9 +187,27 @@ def _refusal(member: zipfile.ZipInfo, seen: set[str]) -> str:
     return ""
 
 
+def refused_name(name: str, seen: set[str]) -> str:
+    """Why a member of an archive is not used because of its name; empty if it may be."""
+    if name.startswith("/") or "\\" in name or ":" in name.split("/")[0]:
+        return "an absolute name"
+    if ".." in name.split("/"):
+        return "a name with '..'"
+    return "a second member of the same name" if name in seen else ""
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a part of the name is what systems leave behind."""
+    return any(map(_is_junk, name.split("/")))
+
+
 def _is_junk(name: str) -> bool:
     return (name.startswith(".") and name not in (".", "..")) or name.lower() in JUNK
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")

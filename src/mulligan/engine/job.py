@@ -14,6 +14,7 @@ from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.ema import Twin
 from mulligan.engine.feed import Feed
 from mulligan.engine.judge import Judge
+from mulligan.engine.memory import keep_freed_memory
 from mulligan.engine.optimizer_state import decode_optimizer, encode_optimizer
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
@@ -58,6 +59,8 @@ class Job:
         torch.set_num_threads(plan["threads"])
         with undisturbed(key(self.seed, 0, "init")):
             recipe = plan.recipe(plan.settings, plan.data.fields)
+        if self.device == "cpu":
+            keep_freed_memory()
         place(recipe, self.device, self.precision)
         self.recipe: Recipe = recipe
         self.stepper = Stepper(self.recipe, self.precision, self.device, plan["pieces"], world)

@@ -15,6 +15,7 @@ import torch
 
 from mulligan import catalogue
 from mulligan.data.dataset import DataSet
+from mulligan.engine.automatic import few, recipe_for
 from mulligan.engine.choose import resolve_options, settle
 from mulligan.engine.knobs import resolve_settings
 from mulligan.engine.layers import Layer, Layers, Problems, Value, config_layer, flags_layer
@@ -117,11 +118,7 @@ def _choose_recipe(layers: Layers, data: DataSet | None) -> Value | None:
         if not catalogue.is_path(asked.value):
             return Value(asked.value.lower().replace("-", "_"), asked.origin, asked.reason)
         return asked
-    if data is None:
-        return None
-    if isinstance(data.fields["real"], Points):
-        return Value("gan", "default", "the plain one, for points")
-    return Value("dcgan", "default", "convolutions, for images")
+    return recipe_for(data) if data else None
 
 
 def _short_name(choice: Value | None) -> str:
@@ -168,6 +165,8 @@ def _settings(
     recipe: type[Recipe], name: str, layers: Layers, data: DataSet | None
 ) -> tuple[Recipe.Settings | None, dict[str, Value]]:
     """The recipe's settings, once what it prefers for these data lies below the preset."""
+    if data and not layers.option("preset").value and (wanted := few(recipe, data)):
+        layers.stack.insert(1, wanted)
     preferred = recipe.prefers.get(type(data.fields["real"])) if data else None
     if preferred:
         values, reason = {**preferred.settings, **preferred.run}, preferred.note
