@@ -82,6 +82,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         },
     ),
     "doctor": (("doctor",), {"base", "data", "engine"}),
+    "checkup": (
+        ("checkup", "checkup_page"),
+        {"base", "fields", "data", "pictures", "report", "evaluation", "engine"},
+    ),
     "cli": (
         ("cli", "cli."),
         {
@@ -95,6 +99,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "model",
             "appraisal",
             "comparison",
+            "checkup",
             "doctor",
         },
     ),
@@ -114,6 +119,7 @@ LONGER = {
     "networks.pairs.pair": "one keyword a property of the pair",
     "recipe.knob": "a thin form of pydantic's Field: one keyword a bound",
     "data.dataset.build": "one keyword an entry of the manifest",
+    "cli.check.check": "one argument a flag",
     "cli.runs.sample": "one argument a flag",
     "cli.evaluate.evaluate": "one argument a flag",
     "cli.evaluate.compare": "one argument a flag",

@@ -47,7 +47,8 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of runs with one short run called ring."""
     runs = tmp_path_factory.mktemp("cli") / "runs"
-    words = ["train", "2d:ring", *TINY, "--name", "ring", "--runs-dir", str(runs)]
+    words = ["train", "2d:ring", "--recipe", "gan", *TINY, "--name", "ring"]
+    words += ["--runs-dir", str(runs)]
     assert main(words) == 0
     return runs
 
@@ -205,7 +206,7 @@ def test_a_dry_run_shows_the_table_and_writes_nothing(call, tmp_path: Path) -> N
     answer = call("train", "2d:ring", "--dry-run", "--rate", "1e-3", "--batch", "10")
     assert answer.code == 0
     assert re.search(r"^rate +0\.001 +flag +given$", answer.out, re.MULTILINE)
-    assert re.search(r"^recipe +gan +default +the plain one, for points$", answer.out, re.MULTILINE)
+    assert re.search(r"^recipe +r3gan +default +it finds all modes", answer.out, re.MULTILINE)
     plain = call("train", "2d:ring", "--dry-run", "true", "--log", "json", "--held_out", "0.1")
     values = json.loads(plain.out)["values"]
     assert values["held_out"] == {"value": 0.1, "origin": "flag", "reason": "given"}

@@ -251,3 +251,14 @@ def test_the_free_set_with_a_list_in_its_zip() -> None:
         pytest.skip("needs tinyhero")
     data = open_data(str(found[0]))
     assert len(data.fields["label"].names) == 4  # type: ignore[attr-defined]
+
+
+def test_parts_of_a_set_are_no_classes(tmp_path: Path) -> None:
+    files = {f"{part}/{name}": png(k) for k, (part, name) in enumerate(
+        [("train", "cat/a.png"), ("train", "dog/b.png"), ("val", "cat/c.png")])}  # fmt: skip
+    data = open_data(lay(tmp_path / "set", files))
+    assert data.arrays["label"].tolist() == [0, 1, 0]
+    assert data.fields["label"].names == ("cat", "dog")  # type: ignore[attr-defined]
+    assert any("train, val are parts, not classes" in note for note in data.notes)
+    flat = {"train/a.png": png(1), "test/b.png": png(2)}
+    assert "label" not in open_data(lay(tmp_path / "flat", flat)).fields

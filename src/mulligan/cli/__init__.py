@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError
 
 from mulligan import __version__
 from mulligan.catalogue import USERS
-from mulligan.cli import doctor, evaluate, recipes, runs, train
+from mulligan.cli import check, doctor, evaluate, recipes, runs, train
 from mulligan.cli.tokens import VERBS, explain, take_debug, tidy
 from mulligan.disk import storage_error
 from mulligan.errors import MulliganError
@@ -42,6 +42,7 @@ def build_app() -> App:
         "sample": runs.sample,
         "evaluate": evaluate.evaluate,
         "compare": evaluate.compare,
+        "check": check.check,
         "runs": runs.list_runs,
         "recipes": recipes.recipes,
         "doctor": doctor.doctor,
@@ -115,7 +116,7 @@ def _usual(error: MulliganError) -> str:
         return ""
     return {
         2: "`mulligan --help` lists the verbs, `mulligan VERB --help` their flags",
-        4: "`mulligan doctor` lists the data sets by name; anything else is a folder or a zip",
+        4: "`mulligan doctor` lists the data sets by name; anything else is a folder or a file",
         5: "restore the folder from a copy, or use another checkpoint",
         74: "check that the path is right and the disk is well",
     }.get(error.exit_code, "")

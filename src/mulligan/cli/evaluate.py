@@ -52,7 +52,7 @@ def evaluate(
     number = read("count", count, readers.whole(1, 1_000_000))
     chance = read("seed", seed, readers.whole(0, 2**63 - 1))
     device = read("device", device, readers.device)
-    _check_out(out, (".json",), force)
+    check_out(out, (".json",), force)
 
     from mulligan.appraisal import evaluate as evaluated
 
@@ -64,7 +64,7 @@ def evaluate(
     )  # fmt: skip
     print(found)
     if out:
-        _write(out, json.dumps(found.to_json(), indent=2))
+        write(out, json.dumps(found.to_json(), indent=2))
 
 
 def compare(
@@ -83,7 +83,7 @@ def compare(
     chance = read("seed", seed, readers.whole(0, 2**63 - 1))
     if len(targets) < 2:
         raise UsageError("there is nothing to compare", "name two runs: mulligan compare A B")
-    _check_out(out, (".html",), force)
+    check_out(out, (".html",), force)
 
     from mulligan.comparison import compare as compared
 
@@ -103,7 +103,7 @@ def read(name: str, given: str, reader: Any) -> Any:
         raise UsageError(f"--{name} {given} {problem}") from None
 
 
-def _check_out(out: str, endings: tuple[str, ...], force: bool) -> None:
+def check_out(out: str, endings: tuple[str, ...], force: bool) -> None:
     """Refuse before the work what could not be written after it."""
     if not out:
         return
@@ -130,7 +130,7 @@ def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
-def _write(out: str, text: str) -> None:
+def write(out: str, text: str) -> None:
     from mulligan.disk import replace, reporting
 
     with reporting(Path(out)):

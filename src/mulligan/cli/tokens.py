@@ -10,7 +10,9 @@ from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 from mulligan.catalogue import nearest
 from mulligan.engine.options import OPTIONS
 
-VERBS = ("train", "resume", "sample", "evaluate", "compare", "runs", "recipes", "doctor")
+VERBS = (
+    "train", "resume", "sample", "evaluate", "compare", "check", "runs", "recipes", "doctor",
+)  # fmt: skip
 SWITCHES = {option.flag for option in OPTIONS if option.is_switch}
 USAGE = {
     "train": "mulligan train DATA [--flag value]",
@@ -18,12 +20,14 @@ USAGE = {
     "sample": "mulligan sample RUN --out grid.png",
     "evaluate": "mulligan evaluate RUN|FOLDER [DATA]",
     "compare": "mulligan compare RUN RUN ...",
+    "check": "mulligan check DATA [--out page.html]",
     "runs": "mulligan runs [--runs-dir runs]",
     "recipes": "mulligan recipes [NAME]",
     "doctor": "mulligan doctor",
 }
 NEEDS = {
     "train": "DATA: a folder of images, a zip, or a name such as digits or 2d:ring",
+    "check": "DATA: a folder of images, a zip, or a name such as digits",
     "resume": "RUN: a path, a name, the beginning of a name, or @last",
     "sample": "RUN: a path, a name, the beginning of a name, or @last",
     "evaluate": "RUN or FOLDER: a run, or a folder, zip or .npz of images",

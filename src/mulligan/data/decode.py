@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,10 @@ class UnusableError(Exception):
     """A picture that cannot be used; the message is the reason."""
 
 
+UNREADABLE = (*BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnusableError)
+"""The same, and what a damaged zip raises besides."""
+
+
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
     """Pillow's warnings about odd metadata are silenced, those about huge pictures are errors.
@@ -67,7 +72,7 @@ def read_header(stream: BinaryIO) -> tuple[int, bool]:
             _check_size(image)
             return min(image.size), _is_grey(image)
     except BROKEN as error:
-        raise UnusableError(_reason(error)) from error
+        raise UnusableError(why(error)) from error
 
 
 def decode(content: bytes, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
@@ -75,14 +80,23 @@ def decode(content: bytes, size: tuple[int, int], channels: int) -> NDArray[np.u
 
     Raises UnusableError with the reason.
     """
+    with opened(content) as (_, upright):
+        return to_array(fit(plain(upright, channels), size))
+
+
+@contextmanager
+def opened(content: bytes) -> Iterator[tuple[Image.Image, Image.Image]]:
+    """The picture as it is stored, loaded, and turned as its EXIF data ask.
+
+    Raises UnusableError with the reason, for what happens inside the block too.
+    """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image)
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return to_array(fit(plain(upright, channels), size))
+            yield image, ImageOps.exif_transpose(image)
     except BROKEN as error:
-        raise UnusableError(_reason(error)) from error
+        raise UnusableError(why(error)) from error
 
 
 def plain(image: Image.Image, channels: int) -> Image.Image:
@@ -144,9 +158,12 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in GREY_MODES or image.mode.startswith("I")
 
 
-def _reason(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """Why a picture cannot be used, in words."""
     if isinstance(error, UnidentifiedImageError):
         return f"not a picture in one of the formats {', '.join(FORMATS)}"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"more than {MOST_PIXELS // 1_000_000} megapixels"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,12 +15,12 @@ from numpy.typing import NDArray
 
 from mulligan.data.dataset import DataSet, Skipped, build, labels
 from mulligan.data.decode import (
-    BROKEN,
     SMALLEST,
-    UnusableError,
+    UNREADABLE,
     decode,
     quiet_decoders,
     read_header,
+    why,
 )
 from mulligan.data.labelling import class_of_each
 from mulligan.data.lists import fixed_part, from_list, from_pattern, is_pattern
@@ -33,9 +32,6 @@ from mulligan.fields import Fields, Image, Label
 LARGEST_DEFAULT = 64
 CHUNK = 64  # pictures a task of the pool: one task each would cost more than a tiny picture
 
-# a damaged zip raises these besides what Pillow raises on its content
-UNREADABLE = (*BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnusableError)
-
 
 def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None) -> DataSet:
     """The pictures of a folder, zip, tar, list (.txt) or pattern, in order of name.
@@ -44,7 +40,7 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
     holds, at most 64. channels: None is 1 if every picture is grey, else 3.
     Raises DataError if not one picture can be used.
     """
-    source = _source_of(path)
+    source = source_of(path)
     with closing(source), quiet_decoders():
         kept, sides, grey = _survey(source)
         if kept and size is None:
@@ -72,7 +68,7 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
     )
 
 
-def _source_of(path: Path) -> Source:
+def source_of(path: Path) -> Source:
     """The files of a folder, an archive, a list or a pattern."""
     if is_pattern(str(path)) and not path.exists():
         return from_pattern(str(path))
@@ -107,7 +103,7 @@ def _survey(source: Source) -> tuple[list[Entry], list[int], bool]:
             with entry.open() as stream:
                 side, is_grey = read_header(stream)
         except UNREADABLE as error:
-            source.skip(entry.name, _reason(error))
+            source.skip(entry.name, why(error))
             continue
         kept.append(entry)
         sides.append(side)
@@ -133,7 +129,7 @@ def _decode_all(
             try:
                 array[position] = decode(kept[position].read(), size, channels)
             except UNREADABLE as error:
-                failures.append((position, _reason(error)))
+                failures.append((position, why(error)))
         return failures
 
     workers = min(8, os.cpu_count() or 1)
@@ -160,9 +156,3 @@ def _skip_note(skipped: list[Skipped]) -> str:
     first = skipped[0]
     count = "1 file skipped:" if len(skipped) == 1 else f"{len(skipped)} files skipped, such as"
     return f"{count} {first['file']} ({first['reason']})"
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

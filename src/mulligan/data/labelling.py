@@ -15,12 +15,16 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any
 
+from mulligan.data.decode import why
 from mulligan.data.sources import Entry
 from mulligan.errors import DataError
 
 MOST_CLASSES = 100_000
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "id")
 CLASS_COLUMNS = ("label", "class", "target", "category", "labels")
+
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+"""Names of folders that say what part of a data set lies in them."""
 
 Classes = tuple[list[int], tuple[str, ...]]
 """The class of each file, and the names of the classes."""
@@ -40,7 +44,7 @@ def class_of_each(entry: Entry | None, files: list[str], notes: list[str]) -> Cl
     except (OSError, ValueError, RecursionError, csv.Error, RuntimeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{entry.name} cannot be read: {_said(error)}") from error
+        raise DataError(f"{entry.name} cannot be read: {why(error)}") from error
     if table is None:
         return None
     found = _matched(table, files)
@@ -55,6 +59,12 @@ def class_of_each(entry: Entry | None, files: list[str], notes: list[str]) -> Cl
 
 def _by_folder(files: list[str], notes: list[str]) -> Classes | None:
     tops = _top_folders(files)
+    if len(splits := set(tops)) > 1 and {top.lower() for top in splits} <= SPLITS:
+        notes.append(
+            f"the folders {', '.join(sorted(splits))} are parts, not classes; all are used"
+        )
+        pairs = zip(files, tops, strict=True)
+        return _by_folder([file.replace(f"{top}/", "", 1) for file, top in pairs], notes)
     names = tuple(sorted(set(tops)))
     if len(names) < 2:
         return None
@@ -186,9 +196,3 @@ def _names(given: Any, highest: int, file: str) -> tuple[str, ...]:
             f"{file} names {len(set(given))} different classes, its labels go up to {highest}"
         )
     return tuple(given)
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

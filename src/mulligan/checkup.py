@@ -1,0 +1,170 @@
+"""The data doctor: what a data set holds, what is wrong with it, what training would make of it.
+
+For files each picture is decoded once and looked at; for data sets with a name, the arrays are.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL.Image import Image as Picture
+
+from mulligan.data import duplicates
+from mulligan.data.dataset import DataSet
+from mulligan.data.decode import quiet_decoders
+from mulligan.data.folder import source_of
+from mulligan.data.survey import SMALL, Shot, survey
+from mulligan.engine.calibrate import images_in
+from mulligan.engine.plan import Plan, make_plan
+from mulligan.evaluation.reals import named
+from mulligan.fields import Image, Label
+from mulligan.pictures import grid
+
+SHOWN = 64
+SHAPE = ("size", "channels", "recipe", "batch", "augment", "images", "precision", "extractor")
+"""Values of the plan that depend on the data."""
+
+UNEVEN = 10
+"""Times that the largest class may have the pictures of the smallest before it is remarked on."""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What was found. facts: plain JSON. remarks: sentences, the gravest first. picture: rows as
+    training would see them. plan: what a run would do."""
+
+    facts: dict[str, Any]
+    remarks: tuple[str, ...]
+    picture: Picture | None
+    plan: Plan
+
+
+def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool = True) -> Checkup:
+    """Look at data as `mulligan train` would take them.
+
+    given: options of train, such as size and channels. timed: measure how long a run would take,
+    a few seconds. Raises DataError where nothing can be used.
+    """
+    plan = make_plan(str(data), dict(given or {}))
+    found = plan.data
+    shots: list[Shot] = []
+    if not named(found):
+        with closing(source_of(Path(str(data)).expanduser())) as source, quiet_decoders():
+            shots, _ = survey(source.pictures)
+    facts = {
+        "data": str(data),
+        "rows": len(found),
+        "bytes": found.manifest["bytes"],
+        "skipped": found.manifest["skipped"],
+        "classes": class_counts(found),
+        **(files(shots) if shots else {}),
+        **(looks(found, shots) if isinstance(found.fields["real"], Image) else {}),
+        "plan": {name: asdict(plan.values[name]) for name in SHAPE if name in plan.values},
+    }
+    if timed:
+        pace = images_in(plan, 100.0) / 100
+        facts["images_per_second"], facts["seconds"] = pace, plan["images"] / pace
+    return Checkup(facts, remarks(facts), _picture(found), plan)
+
+
+def files(shots: list[Shot]) -> dict[str, Any]:
+    """Formats, modes and sizes of the files."""
+    short = sorted(min(shot.width, shot.height) for shot in shots)
+    aspects = sorted(shot.width / shot.height for shot in shots)
+    return {
+        "formats": dict(Counter(shot.format for shot in shots).most_common()),
+        "modes": dict(Counter(shot.mode for shot in shots).most_common()),
+        "short_side": [short[0], statistics.median(short), short[-1]],
+        "aspect": [aspects[0], statistics.median(aspects), aspects[-1]],
+        "turned": [shot.name for shot in shots if shot.turned],
+        "animated": [shot.name for shot in shots if shot.frames > 1],
+        "transparent": [shot.name for shot in shots if shot.alpha],
+    }
+
+
+def looks(data: DataSet, shots: list[Shot]) -> dict[str, Any]:
+    """Colours of the rows, and rows that are or look the same, by name or by number."""
+    if shots:
+        names = [shot.name for shot in shots]
+        copies = duplicates.same([shot.digest for shot in shots])
+        small = np.stack([shot.small for shot in shots])
+    else:
+        names = [str(number) for number in range(len(data))]
+        copies = duplicates.same([row.numpy().tobytes() for row in data.arrays["real"]])
+        small = _small(data)
+    known = {tuple(group) for group in copies}
+    near = [group for group in duplicates.alike(small) if tuple(group) not in known]
+    rows = data.arrays["real"].float()
+    return {
+        "mean": [round(float(value), 1) for value in rows.mean((0, 2, 3))],
+        "deviation": [round(float(value), 1) for value in rows.std((0, 2, 3))],
+        "copies": [[names[place] for place in group] for group in copies],
+        "near": [[names[place] for place in group] for group in near],
+    }
+
+
+def class_counts(data: DataSet) -> dict[str, int]:
+    """Rows of each class, the largest first; empty without labels."""
+    label = data.fields.get("label")
+    if not isinstance(label, Label):
+        return {}
+    counts = torch.bincount(data.arrays["label"], minlength=len(label.names)).tolist()
+    return dict(sorted(zip(label.names, counts, strict=True), key=lambda pair: -pair[1]))
+
+
+def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a person should know, in sentences."""
+    said = []
+    if skipped := facts["skipped"]:
+        first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
+        said.append(f"{len(skipped)} files are not used, such as {first}")
+    for kind, words in (("copies", "are copies of another"), ("near", "look like another")):
+        groups = facts.get(kind, ())
+        if extra := sum(len(group) - 1 for group in groups):
+            said.append(f"{extra} pictures {words}, such as {', '.join(groups[0][:3])}")
+    counts = [count for count in facts["classes"].values() if count]
+    if len(counts) > 1 and counts[0] > UNEVEN * counts[-1]:
+        said.append(
+            f"the classes are uneven: {counts[0]:,} pictures of one, {counts[-1]:,} of another"
+        )
+    if empty := [name for name, count in facts["classes"].items() if not count]:
+        said.append(f"{len(empty)} classes have no picture, such as {empty[0]}")
+    size, channels = (facts["plan"][name]["value"] for name in ("size", "channels"))
+    if (clear := facts.get("transparent")) and channels != 4:
+        said.append(
+            f"{len(clear)} pictures are transparent in part and are put on white; --channels 4 "
+            "keeps that"
+        )
+    if "short_side" in facts and size:
+        side = min(int(word) for word in str(size).split("x"))
+        low, middle, _ = facts["short_side"]
+        if middle >= 4 * side:
+            said.append(f"the pictures have {middle:g} pixels and are shrunk to {side}; see --size")
+        if low < side:
+            said.append(f"some pictures have {low} pixels only and are blown up to {side}")
+    if animated := facts.get("animated"):
+        said.append(f"of {len(animated)} animations the first frame is used")
+    return tuple(said)
+
+
+def _small(data: DataSet) -> np.ndarray:
+    images = data.arrays["real"]
+    pooled = F.adaptive_avg_pool2d(images.float(), SMALL).round().to(torch.uint8)
+    return pooled.permute(0, 2, 3, 1).numpy()
+
+
+def _picture(data: DataSet) -> Picture | None:
+    """Evenly many rows of the whole, as training sees them."""
+    if not isinstance(data.fields["real"], Image):
+        return None
+    rows = torch.linspace(0, len(data) - 1, min(SHOWN, len(data))).round().long()
+    return grid(data.arrays["real"][rows].numpy())
