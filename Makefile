@@ -1,11 +1,11 @@
-# make demo: a trained digits generator in about four minutes. make test: every check that CI runs.
+# make demo: a trained digits generator in about two minutes. make test: every check that CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test test-long format clean
 
 demo: .venv/installed
-	$(BIN)/mulligan train digits --time 3m30s --name demo --force
+	$(BIN)/mulligan train digits --time 110s --name demo --force
 	@echo
 	@echo "Open the report: $(CURDIR)/runs/demo/report.html"
 
