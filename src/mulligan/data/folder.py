@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mulligan.data import store
 from mulligan.data.dataset import DataSet, Skipped, build, labels
 from mulligan.data.decode import (
     SMALLEST,
@@ -27,9 +28,12 @@ from mulligan.data.lists import fixed_part, from_list, from_pattern, is_pattern
 from mulligan.data.sources import Entry, Source, from_folder, from_zip
 from mulligan.data.tars import from_tar, is_tar
 from mulligan.errors import DataError
-from mulligan.fields import Fields, Image, Label
+from mulligan.fields import Fields, Image, Label, fields_from_json, fields_to_json
 
 LARGEST_DEFAULT = 64
+Plan = tuple[tuple[int, int] | None, int | None]
+"""(height, width) and channels, where they are asked for."""
+
 CHUNK = 64  # pictures a task of the pool: one task each would cost more than a tiny picture
 
 
@@ -42,17 +46,55 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
     """
     source = source_of(path)
     with closing(source), quiet_decoders():
-        kept, sides, grey = _survey(source)
-        if kept and size is None:
-            size = default_size(sides)
-        channels = channels or (1 if grey else 3)
-        entries, array = _decode_all(source, kept, size or (SMALLEST, SMALLEST), channels)
-        source.skipped.sort(key=lambda skip: skip["file"])
-        if not entries:
-            raise _nothing(path, source.skipped)
-        notes = [_skip_note(source.skipped)] if source.skipped else []
-        found = class_of_each(source.labels, [entry.name for entry in entries], notes)
-    fields: Fields = {"real": Image(channels, array.shape[2], array.shape[3])}
+        if len(source.pictures) < store.LEAST:
+            return _decoded(path, source, (size, channels))
+        key = store.key_of(source, size, channels)
+        with store.alone(key):
+            kept = store.read(key)
+            return _mapped(path, kept) if kept else _decoded(path, source, (size, channels), key)
+
+
+def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
+    """The pictures, decoded now; packed into the store of this key where there is one."""
+    size, channels = plan
+    kept, sides, grey = _survey(source)
+    if kept and size is None:
+        size = default_size(sides)
+    channels, notes = channels or (1 if grey else 3), []
+    shape = (len(kept), channels, *(size or (SMALLEST, SMALLEST)))
+    draft = None
+    if key and kept:
+        try:
+            draft = store.Draft(key, shape)
+        except OSError as error:
+            notes.append(f"not kept in the cache: {why(error)}")
+    try:
+        good = _decode_all(source, kept, draft.pixels if draft else (pixels := _empty(shape)))
+        array = draft.compact(good) if draft else pixels[good]
+        data = _described(path, source, [kept[place] for place in good], array, notes)
+    except BaseException:
+        if draft:
+            draft.drop()
+        raise
+    del array
+    return _published(path, data, draft) if draft else data
+
+
+def _described(
+    path: Path,
+    source: Source,
+    entries: list[Entry],
+    array: NDArray[np.uint8],
+    notes: list[str],
+) -> DataSet:
+    """The data set of these entries and their pixels."""
+    source.skipped.sort(key=lambda skip: skip["file"])
+    if not entries:
+        raise _nothing(path, source.skipped)
+    if source.skipped:
+        notes.append(_skip_note(source.skipped))
+    found = class_of_each(source.labels, [entry.name for entry in entries], notes)
+    fields: Fields = {"real": Image(array.shape[1], array.shape[2], array.shape[3])}
     arrays = {"real": torch.from_numpy(array)}
     if found:
         values, names = found
@@ -66,6 +108,31 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
         skipped=source.skipped,
         notes=notes,
     )
+
+
+def _published(path: Path, data: DataSet, draft: store.Draft) -> DataSet:
+    """The same data, from the store that they are put into; from memory if that fails."""
+    label = data.arrays.get("label")
+    facts = {
+        "fields": fields_to_json(data.fields),
+        "labels": None if label is None else label.tolist(),
+        "manifest": data.manifest,
+        "notes": data.notes,
+    }
+    kept = draft.publish(len(data), facts)
+    return _mapped(path, kept) if kept else data  # its pixels are still mapped
+
+
+def _mapped(path: Path, kept: store.Kept) -> DataSet:
+    """The data set of a store, called after this path."""
+    facts = kept.facts
+    arrays = {"real": kept.pixels}
+    if facts["labels"] is not None:
+        arrays["label"] = labels(facts["labels"])
+    own = {"name": _called(path), "source": str(path.resolve())}
+    manifest = {**facts["manifest"], **own}
+    fields = fields_from_json(facts["fields"])
+    return DataSet(own["name"], fields, arrays, manifest, tuple(facts["notes"]))
 
 
 def source_of(path: Path) -> Source:
@@ -111,17 +178,19 @@ def _survey(source: Source) -> tuple[list[Entry], list[int], bool]:
     return kept, sides, grey
 
 
-def _decode_all(
-    source: Source, kept: list[Entry], size: tuple[int, int], channels: int
-) -> tuple[list[Entry], NDArray[np.uint8]]:
-    """The pictures that decode and their pixels, (N, channels, height, width)."""
+def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     try:
-        array = np.empty((len(kept), channels, *size), dtype=np.uint8)
+        return np.empty(shape, dtype=np.uint8)
     except MemoryError as error:
         raise DataError(
-            f"{len(kept)} pictures of {size[0]}x{size[1]} do not fit in memory",
+            f"{shape[0]} pictures of {shape[2]}x{shape[3]} do not fit in memory",
             "choose a smaller --size",
         ) from error
+
+
+def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> list[int]:
+    """Fill `array` with the pictures, in threads; the positions of those that decode."""
+    channels, size = array.shape[1], (array.shape[2], array.shape[3])
 
     def work(start: int) -> list[tuple[int, str]]:
         failures = []
@@ -132,16 +201,15 @@ def _decode_all(
                 failures.append((position, why(error)))
         return failures
 
+    failed: dict[int, str] = {}
     workers = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
-        tasks = pool.map(work, range(0, len(kept), CHUNK))
-        failed = dict(failure for failures in tasks for failure in failures)
-    if not failed:
-        return kept, array
+    with ThreadPoolExecutor(workers) as pool, store.progress(len(kept)) as more:
+        for failures in pool.map(work, range(0, len(kept), CHUNK)):
+            failed |= dict(failures)
+            more(CHUNK)
     for position, reason in failed.items():
         source.skip(kept[position].name, reason)
-    good = [position for position in range(len(kept)) if position not in failed]
-    return [kept[position] for position in good], array[good]
+    return [position for position in range(len(kept)) if position not in failed]
 
 
 def _nothing(path: Path, skipped: list[Skipped]) -> DataError:

@@ -59,10 +59,11 @@ def _source(files: Iterable[tuple[str, Path]]) -> Source:
             continue
         seen.add(name)
         try:
-            size = path.stat().st_size
+            found = path.stat()
         except OSError as error:
             source.skip(printable(name), f"cannot be opened: {error.strerror}")
             continue
-        source.add(Entry(printable(name), size, partial(open_regular, path)))
+        opener = partial(open_regular, path)
+        source.add(Entry(printable(name), found.st_size, opener, found.st_mtime_ns))
     source.pictures.sort(key=lambda entry: entry.name)
     return source

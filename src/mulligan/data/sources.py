@@ -27,13 +27,17 @@ MOST_BYTES = 1 << 28  # bytes of one file
 MOST_RATIO, RATIO_FROM = 200, 1 << 20  # flat pictures compress well; small ones do no harm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: its name below the root with '/', its bytes, and how to open it."""
+    """One file: its name below the root with '/', its bytes, and how to open it.
+
+    stamp: changes when the content does: its time in nanoseconds, or its checksum.
+    """
 
     name: str
     size: int
     open: Callable[[], BinaryIO]
+    stamp: int = 0
 
     def read(self) -> bytes:
         """The content. Raises OSError where it is longer than allowed."""
@@ -144,7 +148,8 @@ def from_zip(path: Path) -> Source:
             continue
         seen.add(member.filename)
         opener = cast("Callable[[], BinaryIO]", partial(archive.open, member))
-        source.add(Entry(printable(member.filename), member.file_size, opener))
+        name, size = printable(member.filename), member.file_size
+        source.add(Entry(name, size, opener, member.CRC))
     source.pictures.sort(key=lambda entry: entry.name)
     return source
 
@@ -160,7 +165,7 @@ def _visit(path: Path, prefix: str, source: Source) -> tuple[Path, str] | None:
     if stat.S_ISDIR(found.st_mode):
         return path, name + "/"
     if stat.S_ISREG(found.st_mode):
-        source.add(Entry(name, found.st_size, partial(open_regular, path)))
+        source.add(Entry(name, found.st_size, partial(open_regular, path), found.st_mtime_ns))
     else:
         source.skip(name, "not a plain file")
     return None

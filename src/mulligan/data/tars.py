@@ -91,7 +91,7 @@ def from_tar(path: Path) -> Source:
             if first.startswith(sign):
                 plain = _unpacked(path, opener)
                 source.close = partial(plain.unlink, missing_ok=True)
-        _list(plain, source)
+        _list(plain, source, path.stat().st_mtime_ns)
     except UNREADABLE as error:
         source.close()
         if isinstance(error, DataError):
@@ -119,7 +119,7 @@ def _unpacked(path: Path, opener: Callable[[Any], Any]) -> Path:
     return Path(name)
 
 
-def _list(path: Path, source: Source) -> None:
+def _list(path: Path, source: Source, stamp: int) -> None:
     seen: set[str] = set()
     with tarfile.open(path, "r:") as archive:
         for count, member in enumerate(archive):
@@ -133,7 +133,7 @@ def _list(path: Path, source: Source) -> None:
                 continue
             seen.add(name)
             opener = partial(_part, path, member.offset_data, member.size)
-            source.add(Entry(printable(name), member.size, opener))
+            source.add(Entry(printable(name), member.size, opener, stamp))
 
 
 def _kind(member: tarfile.TarInfo) -> str:

@@ -1,0 +1,200 @@
+"""Decoded pictures in the cache, mapped into memory: packed once, shared by runs, never half there.
+
+A store is a folder named by what it was made of: names, sizes and times of the files, the plan
+(size, channels), and the code that decodes. It is written under another name and renamed when it is
+whole. Batches are gathered from the mapped file, whose pages belong to the system and not to the
+process. Stores that were used longest ago go when all together are too large.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mulligan import places
+from mulligan.data import decode, labelling
+from mulligan.data.sources import Source
+
+LEAST = 500
+"""Pictures from which on a store pays: fewer are decoded in a second or two."""
+
+MOST_BYTES = 32 * 2**30
+"""What all stores together may hold."""
+
+PIXELS, FACTS = "pixels.bin", "facts.json"
+Shape = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a store holds. pixels: uint8 (N, C, H, W), mapped. facts: plain JSON."""
+
+    pixels: Tensor
+    facts: dict[str, Any]
+
+
+def folder() -> Path:
+    """Where stores are kept, below the user's cache."""
+    return places.cache_folder() / "pictures"
+
+
+def key_of(source: Source, size: tuple[int, int] | None, channels: int | None) -> str:
+    """The name of the store for these files under this plan."""
+    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {size} {channels}\n".encode())
+    for entry in source.pictures:
+        digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
+    if (listed := source.labels) is not None:
+        with suppress(OSError):
+            digest.update(listed.read())
+    return digest.hexdigest()[:40]
+
+
+@cache
+def _code() -> str:
+    """A hash of the code that decides what a store holds."""
+    files = [Path(str(module.__file__)) for module in (decode, labelling)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+@contextmanager
+def alone(key: str) -> Iterator[None]:
+    """Inside, nobody else packs the same files; where no lock can be had, they may."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder() / f"{key}.lock")
+        lock.acquire()
+    except OSError:  # a cache that may only be read
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read(key: str) -> Kept | None:
+    """What the store of this name holds, or None if there is none that is whole."""
+    home = folder() / key
+    try:
+        facts = json.loads((home / FACTS).read_text())
+        shape: Shape = tuple(facts["shape"])
+        size = int(np.prod(shape))
+        if (home / PIXELS).stat().st_size != size:
+            return None
+        pixels = torch.from_file(str(home / PIXELS), shared=False, size=size, dtype=torch.uint8)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None
+    with suppress(OSError):
+        os.utime(home / FACTS)
+    return Kept(pixels.view(shape), facts)
+
+
+class Draft:
+    """A store that is being written: pixels to fill, then `publish`."""
+
+    def __init__(self, key: str, shape: Shape) -> None:
+        """Raises OSError where the disk has no room for it, or may not be written."""
+        self.home, self.target = folder() / f".{key}.{os.getpid()}", folder() / key
+        size = int(np.prod(shape))
+        for old in folder().glob(f".{key}.*"):  # of one that was killed: the lock is ours
+            shutil.rmtree(old, ignore_errors=True)
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            if shutil.disk_usage(self.home).free < size + (size >> 4):
+                raise OSError(f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}")
+            self.pixels = np.memmap(self.home / PIXELS, np.uint8, "w+", shape=shape)
+        except BaseException:
+            self.drop()
+            raise
+
+    def compact(self, good: Sequence[int]) -> NDArray[np.uint8]:
+        """The rows that decoded, moved together."""
+        if len(good) < len(self.pixels):
+            for place, row in enumerate(good):  # downwards only: nothing is overwritten before use
+                if place != row:
+                    self.pixels[place] = self.pixels[row]
+        return self.pixels[: len(good)]
+
+    def publish(self, count: int, facts: dict[str, Any]) -> Kept | None:
+        """Keep the first `count` rows, and give the store its name. None if that failed."""
+        shape = (count, *self.pixels.shape[1:])
+        del self.pixels
+        with suppress(OSError):
+            os.truncate(self.home / PIXELS, int(np.prod(shape)))
+            (self.home / FACTS).write_text(json.dumps({**facts, "shape": shape}))
+            with (self.home / PIXELS).open("rb+") as file:
+                os.fsync(file.fileno())
+            shutil.rmtree(self.target, ignore_errors=True)
+            self.home.rename(self.target)
+            trim(keep=self.target.name)
+            return read(self.target.name)
+        self.drop()
+        return None
+
+    def drop(self) -> None:
+        """Remove what was written so far."""
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def stores() -> list[tuple[str, int, float]]:
+    """(key, bytes, time of last use) of every store, the one used longest ago first."""
+    found = []
+    for facts in folder().glob(f"*/{FACTS}"):
+        with suppress(OSError):
+            size = (facts.parent / PIXELS).stat().st_size
+            found.append((facts.parent.name, size, facts.stat().st_mtime))
+    return sorted(found, key=lambda one: one[2])
+
+
+def trim(keep: str = "", most: int | None = None) -> int:
+    """Remove the stores used longest ago until the rest is small enough; how many went.
+
+    keep: one that stays. A run that is using a removed store goes on: its file lives until then.
+    """
+    every = stores()
+    total, gone = sum(size for _, size, _ in every), 0
+    for name, size, _ in every:
+        if total <= (MOST_BYTES if most is None else most):
+            break
+        if name == keep:
+            continue
+        with suppress(OSError):
+            shutil.rmtree(folder() / name)
+            (folder() / f"{name}.lock").unlink(missing_ok=True)
+            total, gone = total - size, gone + 1
+    return gone
+
+
+@contextmanager
+def progress(count: int) -> Iterator[Callable[[int], None]]:
+    """Say on the terminal how many of `count` pictures are decoded; told how many more are."""
+    done, said = 0, time.monotonic()
+
+    def more(number: int) -> None:
+        nonlocal done, said
+        done += number
+        if time.monotonic() - said > 0.5:
+            said = time.monotonic()
+            print(f"\rpacking {done:,}/{count:,} pictures", end="", file=sys.stderr, flush=True)
+
+    shown = sys.stderr.isatty()
+    yield more if shown else lambda number: None
+    if shown:
+        print(f"\r{'':60}\r", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,257 @@
+"""The packed store: packed once, never half there, never stale; and nothing lost without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from data.test_folder import lay, pack, png
+from mulligan.data import folder, store
+from mulligan.data.dataset import content_sha256
+from mulligan.data.open import open_data
+from mulligan.errors import DataError
+
+COUNT = 40
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, and stores for few pictures already."""
+    home = tmp_path / "cache"
+    monkeypatch.setenv("MULLIGAN_CACHE", str(home))
+    monkeypatch.setattr(store, "LEAST", 10)
+    return home / "pictures"
+
+
+def pictures(root: Path, count: int = COUNT) -> str:
+    files = {f"{'ab'[k % 2]}/{k:04d}.png": png(k % 256) for k in range(count)}
+    return lay(root, {**files, "a/broken.png": png(1)[:60], "b/notes.txt": b""})
+
+
+def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(folder, "decode", refuse)
+    monkeypatch.setattr(folder, "read_header", refuse)
+
+
+def test_the_second_opening_decodes_nothing_and_is_the_same(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pictures(tmp_path / "set")
+    first = open_data(path)
+    with monkeypatch.context() as patch:
+        no_decoding(patch)
+        again = open_data(path)
+        moved = shutil.move(path, tmp_path / "elsewhere")
+        other = open_data(moved)
+    monkeypatch.setattr(store, "LEAST", 10**9)
+    plain = open_data(moved)
+    for data in (first, again, other, plain):
+        assert len(data) == COUNT
+        assert torch.equal(data.arrays["real"], plain.arrays["real"])
+        assert torch.equal(data.arrays["label"], plain.arrays["label"])
+        assert data.fields == plain.fields
+        assert data.notes == plain.notes
+        assert data.manifest["sha256"] == content_sha256(plain.arrays)
+        assert data.manifest["skipped"] == plain.manifest["skipped"]
+    assert other.name == "elsewhere"
+    assert other.manifest["source"] == str(moved)
+    assert len(store.stores()) == 1
+    assert not list(cache.glob(".*.*"))
+
+
+@pytest.mark.parametrize("change", ["content", "name", "size", "labels"])
+def test_what_has_changed_is_packed_anew(tmp_path: Path, change: str) -> None:
+    path = pictures(tmp_path / "set")
+    before = open_data(path)
+    if change == "content":
+        (tmp_path / "set/a/0000.png").write_bytes(png(200))
+    elif change == "name":
+        (tmp_path / "set/a/0000.png").rename(tmp_path / "set/b/0000.png")
+    elif change == "labels":
+        names = sorted(p.name for p in (tmp_path / "set").glob("*/*.png"))
+        rows = "\n".join(f"{name},{k % 3}" for k, name in enumerate(names))
+        (tmp_path / "set/labels.csv").write_text(rows)
+    after = open_data(path, size=(8, 8) if change == "size" else None)
+    assert after.manifest["sha256"] != before.manifest["sha256"]
+    assert len(store.stores()) == 2
+
+
+def test_a_zip_is_known_by_its_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"{k}.png": png(k) for k in range(20)}
+    first = open_data(pack(tmp_path / "one.zip", files))
+    other = pack(tmp_path / "copy.zip", files)
+    with monkeypatch.context() as patch:
+        no_decoding(patch)
+        assert open_data(other).manifest["sha256"] == first.manifest["sha256"]
+    files["3.png"] = png(99)
+    assert (
+        open_data(pack(tmp_path / "one.zip", files)).manifest["sha256"]
+        != (first.manifest["sha256"])
+    )
+
+
+def test_a_store_that_is_cut_off_or_not_whole_is_packed_anew(tmp_path: Path, cache: Path) -> None:
+    path = pictures(tmp_path / "set")
+    whole = open_data(path).manifest["sha256"]
+    (home,) = (one.parent for one in cache.glob("*/facts.json"))
+    for file, content in (("pixels.bin", b"short"), ("facts.json", b"{"), ("facts.json", b"[]")):
+        (home / file).write_bytes(content)
+        data = open_data(path)
+        assert content_sha256(data.arrays) == whole
+    (home / "pixels.bin").unlink()
+    assert content_sha256(open_data(path).arrays) == whole
+
+
+PACK = """
+import sys, time
+from mulligan.data import folder, store
+from mulligan.data.open import open_data
+store.LEAST = 10
+plain, pause = folder.decode, float(sys.argv[2])
+def slow(*given):
+    time.sleep(pause)
+    print("decoded", flush=True)
+    return plain(*given)
+folder.decode = slow
+print(open_data(sys.argv[1]).manifest["sha256"])
+"""
+
+
+def packing(path: str, pause: float) -> subprocess.Popen[str]:
+    call = [sys.executable, "-c", PACK, path, str(pause)]
+    return subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def test_a_killed_packing_leaves_nothing_that_counts(tmp_path: Path, cache: Path) -> None:
+    path = pictures(tmp_path / "set")
+    child = packing(path, 0.05)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "decoded\n"
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert list(cache.glob(".*.*"))
+    assert store.stores() == []
+    assert len(open_data(path)) == COUNT
+    assert len(store.stores()) == 1
+    assert not list(cache.glob(".*.*"))
+
+
+def test_two_processes_at_once_pack_once(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "set")
+    children = [packing(path, 0.02) for _ in range(2)]
+    said = [child.communicate(timeout=60)[0].split() for child in children]
+    assert sorted(lines.count("decoded") for lines in said) == [0, COUNT + 1]  # one is broken
+    assert said[0][-1] == said[1][-1]
+
+
+def test_a_full_disk_costs_the_store_and_nothing_else(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pictures(tmp_path / "set")
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
+    data = open_data(path)
+    assert len(data) == COUNT
+    assert any("do not fit on the disk" in note for note in data.notes)
+    assert store.stores() == []
+    assert not list(cache.glob(".*.*"))
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pictures(tmp_path / "set")
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MULLIGAN_CACHE", str(tmp_path / "file"))
+    data = open_data(path)
+    assert len(data) == COUNT
+    assert any("not kept in the cache" in note for note in data.notes)
+
+
+def test_nothing_usable_leaves_no_draft(tmp_path: Path, cache: Path) -> None:
+    broken = {f"{k}.png": png(k)[:60] for k in range(20)}
+    with pytest.raises(DataError, match="no picture that can be used"):
+        open_data(lay(tmp_path / "set", broken))
+    assert not list(cache.glob(".*.*"))
+    assert store.stores() == []
+
+
+def test_the_stores_used_longest_ago_go_first_and_never_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = [pictures(tmp_path / f"set{k}", COUNT + k) for k in range(3)]
+    for place, path in enumerate(sets):
+        open_data(path)
+        home = store.folder() / store.stores()[-1][0]
+        os.utime(home / store.FACTS, (1000 + place,) * 2)
+    order = [name for name, _, _ in store.stores()]
+    data = open_data(sets[0])  # used: now it is the newest
+    assert [name for name, _, _ in store.stores()] == [order[1], order[2], order[0]]
+    size = sum(size for _, size, _ in store.stores())
+    monkeypatch.setattr(store, "MOST_BYTES", size)
+    fourth = open_data(pictures(tmp_path / "set3", COUNT + 3))
+    assert order[1] not in [name for name, _, _ in store.stores()]
+    left = len(store.stores())
+    assert store.trim(most=0) == left
+    assert store.stores() == []
+    assert content_sha256(data.arrays) == data.manifest["sha256"]  # what is mapped lives on
+    assert content_sha256(fourth.arrays) == fourth.manifest["sha256"]
+
+
+RESIDENT = """
+import json, sys
+from pathlib import Path
+from mulligan.data.open import open_data
+import torch
+def anonymous():
+    text = Path("/proc/self/status").read_text()
+    return int(text.split("RssAnon:")[1].split()[0]) * 1024
+open_data("digits").arrays["real"].index_select(0, torch.arange(64)).float()
+before = anonymous()
+data = open_data(sys.argv[1])
+rows = torch.arange(len(data))
+for part in rows.split(64):
+    batch = data.arrays["real"].index_select(0, part).float()
+print(json.dumps([anonymous() - before, data.manifest["bytes"]]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_mapped_pixels_are_not_memory_of_the_process(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    root = tmp_path / "large"
+    root.mkdir()
+    for k in range(600):
+        Image.fromarray(np.roll(noise, k, axis=0)).save(root / f"{k}.bmp")
+    open_data(str(root), size=(256, 256))
+    call = [
+        sys.executable,
+        "-c",
+        RESIDENT.replace("(sys.argv[1])", "(sys.argv[1], size=(256, 256))"),
+    ]
+    done = subprocess.run([*call, str(root)], capture_output=True, text=True, check=True)
+    grown, size = json.loads(done.stdout)
+    assert size > 110_000_000
+    assert grown < size / 2  # batches of 50 MB as floats among it
+
+
+def test_opening_a_store_is_quick(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "set", 2000)
+    open_data(path)
+    began = time.process_time()
+    open_data(path)
+    assert time.process_time() - began < 2
