@@ -1,0 +1,127 @@
+"""How soon do batches come: from the packed store, and from a DataLoader over Pillow?
+
+The same 20,000 files, half JPEG and half PNG, at 64 and at 128 pixels, made from photographs; both
+sides give shuffled uint8 batches of 64 at the size of the files. The DataLoader has two workers and
+decodes every picture in every epoch, as torchvision's ImageFolder does. Ours packs in its first
+epoch (listing, headers, decoding, writing, hashing) and gathers from then on.
+
+    python benchmarks/loading.py        writes docs/results/loading.md; needs 3 GB of temporary disk
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from convert_cifar10 import jpeg_pictures, write_zip
+from mulligan.data.open import open_data
+from mulligan.data.order import Order
+from mulligan.places import data_folder
+from reporting import hardware, write_page
+
+BATCH = 64
+EPOCHS = 20
+"""Of ours: one is over too soon to be timed."""
+
+
+class Files(Dataset[Tensor]):
+    """Pictures decoded one at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self.paths = sorted(root.iterdir())
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> Tensor:
+        with Image.open(self.paths[place]) as image:
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def make_files(root: Path, count: int, side: int) -> None:
+    """Photographs of CIFAR-10, enlarged, with noise so that they are not too easy to decode."""
+    base = data_folder()
+    assert base is not None, "set MULLIGAN_DATA"
+    zipped = Path("runs/campaigns/cifar10-jpeg.zip")
+    if not zipped.exists():
+        zipped.parent.mkdir(parents=True, exist_ok=True)
+        write_zip(zipped, jpeg_pictures(base / "cifar10"))
+    images = open_data(str(zipped), size=(32, 32), channels=3).arrays["real"]
+    draw = np.random.default_rng(0)
+    for place in range(count):
+        pixels = images[place % len(images)].permute(1, 2, 0).numpy()
+        large = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
+        noisy = np.asarray(large).astype(np.int16) + draw.integers(-6, 7, (side, side, 3))
+        picture = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+        if place % 2:
+            picture.save(root / f"{place:06d}.jpg", quality=90)
+        else:
+            picture.save(root / f"{place:06d}.png")
+
+
+def epoch_of_theirs(loader: DataLoader[Tensor]) -> float:
+    start = time.perf_counter()
+    for batch in loader:
+        assert batch.dtype == torch.uint8
+    return time.perf_counter() - start
+
+
+def gathered(images: Tensor, epochs: int) -> Iterator[Tensor]:
+    """Our batches, in the order that a run has."""
+    order = Order(len(images), lambda epoch: epoch)
+    for start in range(0, epochs * len(images), BATCH):
+        yield images.index_select(0, order.rows(start, BATCH))
+
+
+def measure(side: int, count: int) -> list[str]:
+    """One line a size."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "files"
+        root.mkdir()
+        make_files(root, count, side)
+        loader: DataLoader[Tensor] = DataLoader(Files(root), BATCH, shuffle=True, num_workers=2)
+        theirs = [epoch_of_theirs(loader) for _ in range(3)]  # the first one warms the disk's cache
+        os.environ["MULLIGAN_CACHE"] = str(Path(folder) / "cache")
+        start = time.perf_counter()
+        images = open_data(str(root), size=(side, side)).arrays["real"]
+        for _ in gathered(images, 1):
+            pass
+        first = time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in gathered(images, EPOCHS):
+            pass
+        steady = (time.perf_counter() - start) / EPOCHS
+        start = time.perf_counter()
+        open_data(str(root), size=(side, side))
+        again = time.perf_counter() - start
+    usual = min(theirs[1:])
+    cells = [f"{count / usual:,.0f}", f"{count / steady:,.0f}", f"**{usual / steady:.0f}**"]
+    cells += [f"{usual:.1f}", f"{first:.1f}", f"**{first / usual:.2f}**", f"{again:.2f}"]
+    return [f"| {side} | {' | '.join(cells)} |"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/loading.md"))
+    options = parser.parse_args()
+    lines = ["| pixels | DataLoader, images/s | store, images/s | times | DataLoader's epoch, s | "
+             "our first epoch, s | of it | opened again, s |", "| --- " * 8 + "|"]  # fmt: skip
+    for side in (64, 128):
+        lines += measure(side, options.count)
+        print(lines[-1], flush=True)
+    write_page(options.out, "Loading", __doc__ or "", [*lines, "", hardware()])
+
+
+if __name__ == "__main__":
+    main()

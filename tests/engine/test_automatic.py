@@ -1,0 +1,70 @@
+"""What the data decide: the recipe and the augmentation, below presets and flags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from mulligan.catalogue import load_recipe
+from mulligan.data.dataset import DataSet, select_label
+from mulligan.data.open import open_data
+from mulligan.engine import automatic
+from mulligan.engine.plan import make_plan
+from mulligan.fields import Label
+
+SMALL = {"device": "cpu", "evaluate_every": 0, "precision": "float32", "threads": 1}
+
+
+def digits(count: int = 10_000) -> DataSet:
+    whole = open_data("digits")
+    return replace(whole, arrays={name: array[:count] for name, array in whole.arrays.items()})
+
+
+def without_labels(data: DataSet) -> DataSet:
+    real = {"real": data.arrays["real"]}
+    return replace(data, fields={"real": data.fields["real"]}, arrays=real)
+
+
+def test_labels_choose_a_recipe_that_is_told_them() -> None:
+    assert automatic.recipe_for(digits()).value == "cgan"
+    assert automatic.recipe_for(without_labels(digits())).value == "dcgan"
+    assert automatic.recipe_for(select_label(digits(), "7")).value == "dcgan"
+    assert automatic.recipe_for(open_data("2d:ring")).value == "r3gan"
+
+
+def test_classes_of_few_rows_are_no_reason() -> None:
+    assert automatic.recipe_for(digits(1000)).value == "cgan"
+    assert automatic.recipe_for(digits(999)).value == "dcgan"
+    one = replace(digits(), fields={**digits().fields, "label": Label(("all",))})
+    assert automatic.recipe_for(one).value == "dcgan"
+
+
+def test_few_pictures_are_augmented_as_the_recipe_allows() -> None:
+    few, many = digits(9_999), digits()
+    assert automatic.few(load_recipe("dcgan"), many) is None
+    for recipe, wanted in (("dcgan", "adaptive"), ("r3gan", "adaptive"), ("wgan", "on")):
+        layer = automatic.few(load_recipe(recipe), few)
+        assert layer is not None
+        assert layer.values == {"augment": wanted}
+        assert "9,999 pictures are few" in layer.reason
+    assert automatic.few(load_recipe("vae"), few) is None
+    assert automatic.few(load_recipe("gan"), open_data("2d:ring")) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [({}, "adaptive"), ({"augment": "off"}, "off"), ({"preset": "classic"}, "off")],
+)
+def test_presets_and_flags_are_stronger(
+    given: dict[str, Any], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mulligan.data import open as opening
+
+    some = digits(700)
+    monkeypatch.setattr(opening, "open_data", lambda name, **shape: some)
+    plan = make_plan("digits", {"recipe": "dcgan", **given, **SMALL})
+    assert plan["augment"] == wanted
+    assert torch.equal(plan.data.arrays["real"], some.arrays["real"])
