@@ -230,23 +230,23 @@ WRONG: dict[str, tuple[str, int, str, str, Callable[[], object] | None]] = {
         "rate: Adam's learning rate.*", train(recipe="gan", rate=7),
     ),
     "missing folder": (
-        "train ./no/such", 4, "there is no data set, folder or zip './no/such'", "the named .*",
+        "train ./no/such", 4, "there is no data set, folder or archive './no/such'", "the named .*",
         train("./no/such"),
     ),
     "misspelt data": (
-        "train digts", 4, "there is no data set, folder or zip 'digts'", "did you mean digits.*",
+        "train digts", 4, "there is no data set.* 'digts'", "did you mean digits.*",
         train("digts"),
     ),
     "empty name": (
         "train ''",
         4,
-        "there is no data set, folder or zip ''",
+        "there is no data set, folder or archive ''",
         "the named .*",
         train(""),
     ),
     "no usable picture": (
         "train junk", 4, "junk holds no picture that can be used; 1 file skipped: notes.txt .*",
-        "give a folder or zip with JPEG.*", train("junk"),
+        "give a folder, zip or tar with JPEG.*", train("junk"),
     ),
     "two lengths": (
         "train photos --images 64 --time 9s", 2, "--images 64 and --time 9s both say how long",
