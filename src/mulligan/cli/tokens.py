@@ -54,6 +54,8 @@ def tidy(words: list[str]) -> list[str]:
             return found + words[index:]
         name, equals, value = word.partition("=")
         flag = name.replace("_", "-") if name.startswith("--") else name
+        if flag == "--from":  # a word that Python keeps for itself
+            word = word.replace("--from", "--from-run", 1)
         positive = "--" + flag.removeprefix("--no-")
         if flag in SWITCHES and not equals:
             value = "true"

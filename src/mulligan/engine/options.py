@@ -79,6 +79,7 @@ OPTIONS: tuple[Option, ...] = (
         one_of("float32", "bfloat16", "float64"),
     ),
     Option("threads", AUTO, "threads of the processor to compute on", whole(1, 1024)),
+    Option("from_run", "", "a trained run of the same shape to start from (--from RUN)", text),
     Option("name", "", "name of the run; data, recipe and a number if empty", folder_name, False),
     Option("runs_dir", "runs", "folder that holds the runs", text, False),
     Option("only_label", "", "train on the images of this class alone", text),

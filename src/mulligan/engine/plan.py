@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mulligan import catalogue
 from mulligan.data.dataset import DataSet
+from mulligan.engine import transfer
 from mulligan.engine.automatic import few, recipe_for
+from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.choose import resolve_options, settle
+from mulligan.engine.fitting import check_fields, check_networks
 from mulligan.engine.knobs import resolve_settings
 from mulligan.engine.layers import Layer, Layers, Problems, Value, config_layer, flags_layer
 from mulligan.engine.options import AUTO, BY_NAME
 from mulligan.engine.readers import seconds
-from mulligan.errors import DataError, MulliganError
-from mulligan.fields import Points, misfits
+from mulligan.errors import MulliganError
 from mulligan.recipe import Preset, Recipe
 
 __all__ = ["Plan", "Value", "make_plan"]
@@ -33,7 +33,10 @@ LENGTHS = ("rounds", "epochs")
 
 @dataclass
 class Plan:
-    """What a run will do. values: every option and every knob of the recipe by name."""
+    """What a run will do. values: every option and every knob of the recipe by name.
+
+    start: the checkpoint of another run whose weights a new run takes over.
+    """
 
     data: DataSet
     recipe: type[Recipe]
@@ -41,6 +44,7 @@ class Plan:
     recipe_file: dict[str, str] | None
     settings: Recipe.Settings
     values: dict[str, Value]
+    start: Checkpoint | None = None
 
     def __getitem__(self, name: str) -> Any:
         """The value of an option or a knob."""
@@ -64,10 +68,7 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
     time is given, a short measurement runs.
     """
     problems = Problems()
-    layers = Layers([flags_layer(given)], problems)
-    path = config or layers.option("config").value
-    if path:
-        layers.stack.insert(0, config_layer(Path(path).expanduser(), problems))
+    layers, start = _sources(given, config, problems)
 
     # find recipe and data; a recipe that is named may preset what the data are opened with
     named = layers.option("recipe").value != AUTO
@@ -86,14 +87,29 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
 
     # resolve the rest, and refuse what does not fit
     values = {**resolve_options(layers, opened), "recipe": choice}
-    _check_fit(recipe, opened, problems)
+    check_fields(recipe, opened, problems)
     problems.raise_any()
     assert settings is not None
-    plan = Plan(opened, recipe, name, _file_facts(choice.value), settings, {**values, **knobs})
-    _try_to_build(plan)
+    whole = {**values, **knobs}
+    plan = Plan(opened, recipe, name, _file_facts(choice.value), settings, whole, start)
+    check_networks(recipe, name, settings, opened.fields, start)
     _measure(plan)
     settle(plan.values)
     return plan
+
+
+def _sources(
+    given: Mapping[str, Any], config: str | Path | None, problems: Problems
+) -> tuple[Layers, Checkpoint | None]:
+    """The user's layers, and below them that of a run to start from, with its checkpoint."""
+    layers = Layers([flags_layer(given)], problems)
+    path = config or layers.option("config").value
+    if path:
+        layers.stack.insert(0, config_layer(Path(path).expanduser(), problems))
+    start = transfer.origin(layers)
+    if start:
+        layers.stack.insert(0, transfer.layer(start))
+    return layers, start
 
 
 def _open(data: str, layers: Layers) -> DataSet | None:
@@ -186,44 +202,11 @@ def _check_alone(layers: Layers, choice: Value | None, recipe: type[Recipe] | No
         layers.check_names(every, "")
 
 
-def _check_fit(recipe: type[Recipe], data: DataSet, problems: Problems) -> None:
-    """Report fields that the recipe reads and the data do not offer."""
-    from mulligan.data.names import NAMES
-
-    lacking = misfits(recipe.reads, data.fields)
-    if not lacking:
-        return
-    reads_points = Points in recipe.reads["real"]
-    reads_images = any(kind is not Points for kind in recipe.reads["real"])
-    fitting = [
-        name
-        for name in NAMES
-        if (reads_points if name[:3] in ("1d:", "2d:") else reads_images) and name != data.name
-    ]
-    for line in lacking:
-        problems.take(DataError(f"{data.name}: {line}", f"these fit: {', '.join(fitting)}"))
-
-
 def _file_facts(recipe: str) -> dict[str, str] | None:
     if not catalogue.is_path(recipe):
         return None
     path = catalogue.source_of(recipe).resolve()
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def _try_to_build(plan: Plan) -> None:
-    """Build the networks without memory, so that a size which does not fit is refused now."""
-    problems = Problems()
-    try:
-        with torch.device("meta"):
-            plan.recipe(plan.settings, plan.data.fields)
-    except MulliganError as error:
-        problems.take(error)
-    except ValueError as error:
-        problems.add(f"recipe {plan.recipe_name} does not fit these data: {error}")
-    except (RuntimeError, NotImplementedError):
-        pass  # an operation that has no shape-only form: the real building decides
-    problems.raise_any()
 
 
 def _measure(plan: Plan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from mulligan.engine import records, reopening
+from mulligan.engine import records, reopening, transfer
 from mulligan.engine.environment import own_threads
 from mulligan.engine.job import Job
 from mulligan.engine.parallel import joined
@@ -69,6 +69,8 @@ def train(plan: Plan, screen: Screen, command: str = "") -> Run:
         with run.lock() if world.leads else records.nobody():
             with records.beginning(run, world):
                 job = Job(plan, world)
+                if plan.start:
+                    transfer.adopt(job, plan.start)
                 if world.leads:
                     records.begin(job, run)
                 records.save(job, run, screen)
