@@ -3,7 +3,7 @@
 A run is started as a user would start it, and its anonymous memory (`RssAnon`, what the process
 itself has allocated) is read at every line of its log. The slope is that of the least-squares line
 over all but the first quarter, in which caches fill. Logs, previews, evaluations, checkpoints and
-reports are those of a usual run, 200 lines instead of 40.
+reports are those of a usual run, 40 of its lines; what each of them leaves counts too.
 
     python benchmarks/memory.py        Linux; writes docs/results/memory.md
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from reporting import hardware, write_page
 
-ROUNDS, LINES = 20_000, 200
+ROUNDS, LINES = 20_000, 40
 CASES = {"gan": ["--batch", "64"], "dcgan": ["--batch", "8"]}
 LIMIT = 0.4
 SETTLED = 0.25
