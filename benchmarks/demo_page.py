@@ -9,6 +9,7 @@ difference of pixels), a crude judge that needs no trained network.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import tempfile
@@ -62,8 +63,9 @@ def main() -> None:
     images = load(run).sample(SAMPLES, seed=0).images[..., 0]
     counts = classes_by_neighbour(torch.from_numpy(images.copy()))
     row = run.rows()[-1]
+    typed = re.sub(r" --runs-dir \S+", "", run.command.read_text()).strip()
     lines = [
-        f"`{run.command.read_text().strip()}`: {row['images']:,} images, {row['round']:,} rounds, "
+        f"`{typed}`: {row['images']:,} images, {row['round']:,} rounds, "
         f"{row['seconds']:.0f} s of training.",
         "",
         "| digit | " + " | ".join(map(str, range(10))) + " |",
