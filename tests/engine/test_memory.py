@@ -19,10 +19,13 @@ def faults():
     torch.set_num_threads(1)
     for _ in range(3):
         [torch.ones(5_000_000) for _ in range(3)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        [torch.ones(5_000_000) for _ in range(3)]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    found = []
+    for _ in range(10):  # the kernel may take a page away at any time: the least counts
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(4):
+            [torch.ones(5_000_000) for _ in range(3)]
+        found.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return min(found)
 
 print(json.dumps([faults(), keep_freed_memory(), faults()]))
 """
@@ -35,7 +38,7 @@ def test_blocks_that_are_used_again_cost_no_page_faults() -> None:
     )
     before, asked, after = json.loads(done.stdout)
     assert asked
-    assert before > 20_000  # 60 blocks of 20 MB, given back and taken again
+    assert before > 4_000  # 12 blocks of 20 MB, given back and taken again
     assert after < before / 20
 
 
