@@ -39,13 +39,6 @@ def keep_freed_memory() -> bool:
     return False
 
 
-def release() -> None:
-    """Give back what is free, after something that needed far more than a round does."""
-    if keep_freed_memory():
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
-
-
 def _in_large_pages(libc: ctypes.CDLL) -> None:
     """Grow the heap once, and let the kernel back it by pages of 2 MB where it allows that."""
     libc.malloc.restype = ctypes.c_void_p

@@ -17,7 +17,6 @@ from mulligan.engine.environment import environment
 from mulligan.engine.evaluating import evaluate
 from mulligan.engine.job import Job
 from mulligan.engine.judge import Verdict
-from mulligan.engine.memory import release
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
 from mulligan.errors import Diverged, MulliganError, StorageError
@@ -198,7 +197,6 @@ def report(job: Job, run: Run, screen: Screen) -> None:
     except Exception as error:
         run.event("report failed", reason=repr(error))
         screen.event({"event": "report failed", "reason": repr(error)})
-    release()  # a page holds all pictures of the run, and grows with it
 
 
 def close(job: Job, run: Run, screen: Screen, status: str, reason: str) -> None:
