@@ -37,7 +37,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "eventfiles": (("eventfiles",), {"base", "run", "pictures", "report"}),
     "losses": (("losses",), set()),
-    "recipe": (("recipe",), {"fields", "networks"}),
+    "recipe": (("recipe", "duel"), {"fields", "networks"}),
     "recipes": (("recipes.",), {"fields", "networks", "losses", "recipe"}),
     "catalogue": (("catalogue", "syntax"), {"base", "recipe"}),
     "engine": (
@@ -115,7 +115,6 @@ MACHINES = {"device", "cuda", "cpu", "rank", "world", "print", "open", "item", "
 
 MOST_LINES, MOST_FUNCTION_LINES, MOST_ARGUMENTS = 250, 40, 6
 LONGER = {
-    "recipe": "the contract stands on one page, with all its docstrings",
     "networks.pairs.pair": "one keyword a property of the pair",
     "recipe.knob": "a thin form of pydantic's Field: one keyword a bound",
     "data.dataset.build": "one keyword an entry of the manifest",

@@ -11,11 +11,11 @@ import torch
 import mulligan
 from helpers import batch_for, build
 from mulligan.catalogue import load_recipe, recipe_names
+from mulligan.duel import Duel
 from mulligan.engine.parallel import World
 from mulligan.engine.step import Stepper
 from mulligan.errors import UsageError
 from mulligan.fields import Image, Points
-from mulligan.recipe import Duel
 from mulligan.run import Run
 
 DUELS = [name for name in recipe_names() if issubclass(load_recipe(name), Duel)]

@@ -82,9 +82,9 @@ def test_every_planted_fault_is_found(found) -> None:
 def test_what_to_know_is_said(found) -> None:
     words = "\n".join(found.remarks)
     for part in (
-        "2 files are not used", "1 pictures are copies of another, such as cat/a.png",
-        "1 pictures look like another", "uneven: 11 pictures of one, 1 of another",
-        "1 pictures are transparent in part", "of 1 animations the first frame",
+        "not used: 2 files, such as dog/broken.png", "copies of another: 1 picture, such as cat/a",
+        "nearly like another: 1 picture, such as cat/b.png", "uneven: 11 of one, 1 of another",
+        "transparent in part, and put on white: 1 picture;", "1 animation: the first frame",
     ):  # fmt: skip
         assert part in words
     assert found.facts["plan"]["augment"]["value"] == "adaptive"
@@ -120,7 +120,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     done = call(f"check {data} --out {out}")
     assert done.code == 0
     assert "images/s here, measured" in done.out
-    assert "! 2 files are not used" in done.out
+    assert "! not used: 2 files" in done.out
     facts = json.loads(out.read_text())
     assert facts["seconds"] > 0
     assert facts["remarks"]
@@ -135,6 +135,9 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
 def test_a_named_set_and_points_are_checked_too() -> None:
     digits = check("digits", timed=False)
     assert digits.facts["rows"] == 10_000
+    rows = digits.plan.data.arrays["real"].double()
+    assert digits.facts["mean"] == [pytest.approx(float(rows.mean()), abs=0.06)]
+    assert digits.facts["deviation"] == [pytest.approx(float(rows.std()), abs=0.06)]
     assert sum(digits.facts["classes"].values()) == 10_000
     assert "formats" not in digits.facts
     ring = check("2d:ring", timed=False)

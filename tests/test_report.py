@@ -245,3 +245,14 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(run, monkeypat
     with pytest.raises(StorageError, match="No space left"):
         write_report(run)
     assert run.report.read_bytes() == before
+
+
+def test_a_run_that_ended_for_want_of_gain_says_so() -> None:
+    from mulligan.report_page import header
+
+    info = {"status": "done", "images": 900, "total": 1000, "reason": "it gained nothing"}
+    page = header(info, "demo", {"images": 900}, 1000)
+    assert "Ended early: it gained nothing." in page
+    assert "meant to see" not in page
+    whole = header({**info, "images": 1000, "reason": "all images seen"}, "demo", {}, 1000)
+    assert "saw all the images it was meant to see" in whole

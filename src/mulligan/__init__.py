@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from mulligan.api import resume as resume
     from mulligan.api import train as train
     from mulligan.appraisal import evaluate as evaluate
+    from mulligan.duel import Duel as Duel
     from mulligan.model import Model as Model
     from mulligan.model import load as load
-    from mulligan.recipe import Duel as Duel
     from mulligan.recipe import Preset as Preset
     from mulligan.recipe import Recipe as Recipe
     from mulligan.recipe import Turn as Turn
@@ -34,7 +34,7 @@ _HOMES = {
     "Model": "mulligan.model",
     "Run": "mulligan.run",
     "Recipe": "mulligan.recipe",
-    "Duel": "mulligan.recipe",
+    "Duel": "mulligan.duel",
     "Turn": "mulligan.recipe",
     "Preset": "mulligan.recipe",
     "knob": "mulligan.recipe",

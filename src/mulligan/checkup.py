@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL.Image import Image as Picture
+from torch import Tensor
 
 from mulligan.data import duplicates
 from mulligan.data.dataset import DataSet
@@ -28,8 +29,10 @@ from mulligan.engine.plan import Plan, make_plan
 from mulligan.evaluation.reals import named
 from mulligan.fields import Image, Label
 from mulligan.pictures import grid
+from mulligan.words import counted
 
 SHOWN = 64
+CHUNK = 256
 SHAPE = ("size", "channels", "recipe", "batch", "augment", "images", "precision", "extractor")
 """Values of the plan that depend on the data."""
 
@@ -103,10 +106,10 @@ def looks(data: DataSet, shots: list[Shot]) -> dict[str, Any]:
         small = _small(data)
     known = {tuple(group) for group in copies}
     near = [group for group in duplicates.alike(small) if tuple(group) not in known]
-    rows = data.arrays["real"].float()
+    mean, deviation = _colours(data.arrays["real"])
     return {
-        "mean": [round(float(value), 1) for value in rows.mean((0, 2, 3))],
-        "deviation": [round(float(value), 1) for value in rows.std((0, 2, 3))],
+        "mean": [round(value, 1) for value in mean],
+        "deviation": [round(value, 1) for value in deviation],
         "copies": [[names[place] for place in group] for group in copies],
         "near": [[names[place] for place in group] for group in near],
     }
@@ -126,24 +129,21 @@ def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
     said = []
     if skipped := facts["skipped"]:
         first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
-        said.append(f"{len(skipped)} files are not used, such as {first}")
-    for kind, words in (("copies", "are copies of another"), ("near", "look like another")):
+        said.append(f"not used: {counted(len(skipped), 'file')}, such as {first}")
+    for kind, words in (("copies", "copies of another"), ("near", "nearly like another")):
         groups = facts.get(kind, ())
         if extra := sum(len(group) - 1 for group in groups):
-            said.append(f"{extra} pictures {words}, such as {', '.join(groups[0][:3])}")
+            some = ", ".join(groups[0][:3])
+            said.append(f"{words}: {counted(extra, 'picture')}, such as {some}")
     counts = [count for count in facts["classes"].values() if count]
     if len(counts) > 1 and counts[0] > UNEVEN * counts[-1]:
-        said.append(
-            f"the classes are uneven: {counts[0]:,} pictures of one, {counts[-1]:,} of another"
-        )
+        said.append(f"the classes are uneven: {counts[0]:,} of one, {counts[-1]:,} of another")
     if empty := [name for name, count in facts["classes"].items() if not count]:
-        said.append(f"{len(empty)} classes have no picture, such as {empty[0]}")
+        said.append(f"classes without a picture: {len(empty)}, such as {empty[0]}")
     size, channels = (facts["plan"][name]["value"] for name in ("size", "channels"))
     if (clear := facts.get("transparent")) and channels != 4:
-        said.append(
-            f"{len(clear)} pictures are transparent in part and are put on white; --channels 4 "
-            "keeps that"
-        )
+        many = counted(len(clear), "picture")
+        said.append(f"transparent in part, and put on white: {many}; --channels 4 keeps it")
     if "short_side" in facts and size:
         side = min(int(word) for word in str(size).split("x"))
         low, middle, _ = facts["short_side"]
@@ -152,14 +152,25 @@ def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
         if low < side:
             said.append(f"some pictures have {low} pixels only and are blown up to {side}")
     if animated := facts.get("animated"):
-        said.append(f"of {len(animated)} animations the first frame is used")
+        said.append(f"{counted(len(animated), 'animation')}: the first frame is used")
     return tuple(said)
+
+
+def _colours(images: Tensor) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each channel; a chunk at a time, as the images may be mapped."""
+    count, sums, squares = 0, 0.0, 0.0
+    for part in images.split(CHUNK):
+        values = part.double()
+        count += values.numel() // values.shape[1]
+        sums, squares = sums + values.sum((0, 2, 3)), squares + values.square().sum((0, 2, 3))
+    mean = torch.as_tensor(sums) / count
+    return mean.tolist(), (torch.as_tensor(squares) / count - mean.square()).sqrt().tolist()
 
 
 def _small(data: DataSet) -> np.ndarray:
     images = data.arrays["real"]
-    pooled = F.adaptive_avg_pool2d(images.float(), SMALL).round().to(torch.uint8)
-    return pooled.permute(0, 2, 3, 1).numpy()
+    pooled = [F.adaptive_avg_pool2d(part.float(), SMALL) for part in images.split(CHUNK)]
+    return torch.cat(pooled).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def _picture(data: DataSet) -> Picture | None:

@@ -10,7 +10,7 @@ from html import escape
 from mulligan import report_page as page
 from mulligan.checkup import Checkup
 from mulligan.report import document
-from mulligan.words import duration
+from mulligan.words import counted, duration
 
 MOST_NAMES = 200
 """Names of one kind that the page lists; the JSON has all."""
@@ -30,7 +30,7 @@ def rows(found: Checkup) -> Rows:
     lines.append(("memory", f"{facts['bytes'] / 1e6:,.1f} MB as training holds them"))
     for kind in ("formats", "modes", "classes"):
         if facts.get(kind):
-            lines.append((kind, counted(facts[kind])))
+            lines.append((kind, listing(facts[kind])))
     if "short_side" in facts:
         low, middle, high = facts["short_side"]
         lines.append(("short side", f"{low} to {high} pixels, {middle:g} in the middle"))
@@ -44,9 +44,11 @@ def rows(found: Checkup) -> Rows:
                 f"mean {listed(facts['mean'])}, deviation {listed(facts['deviation'])}, of 255",
             )
         )
-        lines.append(("copies", f"{len(facts['copies'])} groups of equal pictures"))
-        lines.append(("look-alikes", f"{len(facts['near'])} groups of nearly equal pictures"))
-    lines.append(("skipped", f"{len(facts['skipped'])} files"))
+        lines.append(("copies", f"{counted(len(facts['copies']), 'group')} of equal pictures"))
+        lines.append(
+            ("look-alikes", f"{counted(len(facts['near']), 'group')} of nearly equal pictures")
+        )
+    lines.append(("skipped", counted(len(facts["skipped"]), "file")))
     for name, entry in facts["plan"].items():
         lines.append((name, f"{entry['value']} ({entry['reason']})"))
     if "seconds" in facts:
@@ -63,7 +65,7 @@ def lines(found: Checkup) -> str:
     return "\n".join([*table, *(f"! {remark}" for remark in found.remarks)])
 
 
-def counted(counts: Mapping[str, int], most: int = 8) -> str:
+def listing(counts: Mapping[str, int], most: int = 8) -> str:
     """The largest first: "JPEG 120, PNG 3"."""
     shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
     more = [f"and {len(counts) - most} more"] if len(counts) > most else []

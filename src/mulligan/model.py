@@ -13,6 +13,7 @@ import torch
 from mulligan.engine import checkpoint as checkpoints
 from mulligan.engine import portable
 from mulligan.engine.checkpoint import Checkpoint
+from mulligan.engine.chosen import checkpoint_of
 from mulligan.engine.ema import make_twin
 from mulligan.engine.feed import from_batch
 from mulligan.engine.job import restore_twin
@@ -109,27 +110,6 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
-def _of_run(run: Run, which: str | int, warn: Callable[[str], None]) -> Checkpoint:
-    """The best, the last or the numbered checkpoint of a run."""
-    best = run.info().get("best")
-    word = str(which)
-    if word == "best" and best:
-        try:
-            return checkpoints.load(run.checkpoints / f"step-{best['round']:07d}", warn)
-        except CorruptCheckpoint as problem:
-            warn(f"the best checkpoint cannot be used, the newest is: {problem.message}")
-    if word in ("best", "last"):
-        return checkpoints.load_newest(run.checkpoints, warn)
-    rounds = checkpoints.published(run.checkpoints)
-    if not word.isdecimal() or int(word) not in rounds:
-        raise UsageError(
-            f"--checkpoint {word}: run {run.name} has those of the rounds "
-            f"{', '.join(map(str, rounds)) or 'none'}",
-            "--checkpoint best or last",
-        )
-    return checkpoints.load(run.checkpoints / f"step-{int(word):07d}", warn)
-
-
 def load(
     target: str | Path | Run,
     runs_dir: str | Path = "runs",
@@ -165,14 +145,14 @@ def _found(
     target: str | Path | Run, runs_dir: Path, which: str | int, warn: Callable[[str], None]
 ) -> Checkpoint:
     if isinstance(target, Run):
-        return _of_run(target, which, warn)
+        return checkpoint_of(target, which, warn)
     path = Path(target)
     if (path / "MANIFEST.json").is_file():
         return checkpoints.load(path, warn)
     if path.suffix == portable.SUFFIX and path.is_file():
         return portable.read(path)
     try:
-        return _of_run(Run.find(target, runs_dir), which, warn)
+        return checkpoint_of(Run.find(target, runs_dir), which, warn)
     except UsageError:
         shipped = SHIPPED / f"{target}{portable.SUFFIX}"
         if str(target) not in {file.stem for file in SHIPPED.glob(f"*{portable.SUFFIX}")}:

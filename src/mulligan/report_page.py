@@ -93,7 +93,9 @@ def header(info: dict[str, Any], name: str, row: dict[str, Any], total: int | No
     """Name, status in words, recipe, data and progress. row: the newest one, or empty."""
     status = str(info.get("status", "unknown"))
     word, sentence = STATUS.get(status, (status, ""))
-    if status != "done" and (reason := info.get("reason")):
+    if status == "done" and info.get("images", 0) < info.get("total", 0):
+        sentence = f"Ended early: {info.get('reason')}."
+    elif status != "done" and (reason := info.get("reason")):
         sentence = f"{sentence} Reason: {reason}.".replace("..", ".").strip()
     if status in ("stopped", "crashed"):
         sentence += f" To go on: mulligan resume {name}"

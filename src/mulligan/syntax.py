@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,16 +68,18 @@ class RecipeFacts:
     presets: dict[str, str] = field(default_factory=dict)
 
 
-def read_recipe(path: Path, contract: Path) -> RecipeFacts:
+def read_recipe(path: Path, contract: Sequence[Path]) -> RecipeFacts:
     """The facts of one recipe file.
 
-    contract: the file of Recipe and Duel, whose knobs are inherited.
+    contract: the files of Recipe and Duel, whose knobs are inherited.
     Raises SyntaxError for a file that is not Python.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     header = ast.get_docstring(tree) or ""
     recipe = next((cls for cls in _classes(tree) if set(_bases(cls)) & set(BASES)), None)
-    above = ast.parse(contract.read_text(encoding="utf-8"))
+    above = ast.Module([], [])
+    for file in contract:
+        above.body += ast.parse(file.read_text(encoding="utf-8")).body
     parents, names = {cls.name: cls for cls in _classes(above)}, _aliases(above)
     knobs: dict[str, KnobFacts] = {}
     presets: dict[str, str] = {}

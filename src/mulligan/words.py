@@ -89,3 +89,8 @@ def short_number(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: 1 picture, 2,000 pictures."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -262,3 +262,15 @@ def test_parts_of_a_set_are_no_classes(tmp_path: Path) -> None:
     assert any("train, val are parts, not classes" in note for note in data.notes)
     flat = {"train/a.png": png(1), "test/b.png": png(2)}
     assert "label" not in open_data(lay(tmp_path / "flat", flat)).fields
+
+
+def test_a_list_that_is_damaged_in_its_zip_is_an_error_of_the_data(tmp_path: Path) -> None:
+    rows = b"".join(b"%d.png,%d\n" % (k, k % 2) for k in range(600))
+    files = {**{f"{k}.png": png(k % 256) for k in range(600)}, "labels.csv": rows}
+    path = Path(pack(tmp_path / "set.zip", files))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"labels.csv") + len("labels.csv") + 20
+    content[at : at + 10] = bytes(10)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"labels\.csv cannot be read"):
+        open_data(str(path))  # enough pictures for a store, whose key reads the list too

@@ -70,7 +70,8 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
             notes.append(f"not kept in the cache: {why(error)}")
     try:
         good = _decode_all(source, kept, draft.pixels if draft else (pixels := _empty(shape)))
-        array = draft.compact(good) if draft else pixels[good]
+        whole = len(good) == len(kept)
+        array = draft.compact(good) if draft else pixels if whole else pixels[good]
         data = _described(path, source, [kept[place] for place in good], array, notes)
     except BaseException:
         if draft:

@@ -15,7 +15,7 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any
 
-from mulligan.data.decode import why
+from mulligan.data.decode import UNREADABLE, why
 from mulligan.data.sources import Entry
 from mulligan.errors import DataError
 
@@ -41,9 +41,9 @@ def class_of_each(entry: Entry | None, files: list[str], notes: list[str]) -> Cl
     try:
         content = entry.read()
         table, given = _read(content, entry.name)
-    except (OSError, ValueError, RecursionError, csv.Error, RuntimeError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except (*UNREADABLE, RecursionError, csv.Error) as error:
         raise DataError(f"{entry.name} cannot be read: {why(error)}") from error
     if table is None:
         return None

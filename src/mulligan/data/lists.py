@@ -65,5 +65,5 @@ def _source(files: Iterable[tuple[str, Path]]) -> Source:
             continue
         opener = partial(open_regular, path)
         source.add(Entry(printable(name), found.st_size, opener, found.st_mtime_ns))
-    source.pictures.sort(key=lambda entry: entry.name)
+    source.settle()
     return source

@@ -50,10 +50,14 @@ class Entry:
 
 @dataclass
 class Source:
-    """Pictures by name, files that may list their classes, and what cannot be used and why."""
+    """Pictures by name, the file that lists their classes, and what cannot be used and why.
+
+    lists: all files that may be the list of classes; `settle` chooses one.
+    """
 
     pictures: list[Entry] = field(default_factory=list)
     lists: list[Entry] = field(default_factory=list)
+    labels: Entry | None = None
     skipped: list[Skipped] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
 
@@ -73,21 +77,21 @@ class Source:
     def skip(self, name: str, reason: str) -> None:
         self.skipped.append({"file": name, "reason": reason})
 
-    @property
-    def labels(self) -> Entry | None:
-        """The file that lists the classes: at the root, or in the one folder that holds all."""
+    def settle(self) -> None:
+        """Once all files are there: pictures in order of name, and one list of classes.
+
+        It lies at the root, or in the one folder that holds all; the other lists are skipped.
+        """
+        self.pictures.sort(key=lambda entry: entry.name)
         tops = {entry.name.split("/")[0] for entry in self.pictures}
-        found = [
-            entry for entry in self.lists
-            if "/" not in entry.name or tops == {entry.name.split("/")[0]}
-        ]  # fmt: skip
         order = {name: place for place, name in enumerate(LABELS_FILES)}
-        best = min(found, default=None, key=lambda e: (e.name.count("/"), order[_last(e.name)]))
+        near = [e for e in self.lists if "/" not in e.name or tops == {e.name.split("/")[0]}]
+        near.sort(key=lambda e: (e.name.count("/"), order[PurePosixPath(e.name).name]))
+        self.labels = near[0] if near else None
+        used = self.labels.name if self.labels else "none"
         for entry in self.lists:
-            if entry is not best:
-                self.skip(entry.name, "not the list of classes: " + (best.name if best else "none"))
-        self.lists = [best] if best else []
-        return best
+            if entry is not self.labels:
+                self.skip(entry.name, f"not the list of classes: {used}")
 
 
 def from_folder(root: Path) -> Source:
@@ -115,7 +119,7 @@ def from_folder(root: Path) -> Source:
         seen.add((real.st_dev, real.st_ino))
         visits = [_visit(path, prefix, source) for path in below if not _is_junk(path.name)]
         waiting += [visit for visit in reversed(visits) if visit]
-    source.pictures.sort(key=lambda entry: entry.name)
+    source.settle()
     return source
 
 
@@ -150,7 +154,7 @@ def from_zip(path: Path) -> Source:
         opener = cast("Callable[[], BinaryIO]", partial(archive.open, member))
         name, size = printable(member.filename), member.file_size
         source.add(Entry(name, size, opener, member.CRC))
-    source.pictures.sort(key=lambda entry: entry.name)
+    source.settle()
     return source
 
 
@@ -199,10 +203,6 @@ def refused_name(name: str, seen: set[str]) -> str:
     if ".." in name.split("/"):
         return "a name with '..'"
     return "a second member of the same name" if name in seen else ""
-
-
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]
 
 
 def is_hidden(name: str) -> bool:

@@ -60,9 +60,9 @@ def key_of(source: Source, size: tuple[int, int] | None, channels: int | None) -
     digest = hashlib.sha256(f"{_code()} {PIL.__version__} {size} {channels}\n".encode())
     for entry in source.pictures:
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
-    if (listed := source.labels) is not None:
-        with suppress(OSError):
-            digest.update(listed.read())
+    if source.labels is not None:
+        with suppress(*decode.UNREADABLE):  # the error is said where the list is used
+            digest.update(source.labels.read())
     return digest.hexdigest()[:40]
 
 

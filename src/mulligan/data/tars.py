@@ -97,7 +97,7 @@ def from_tar(path: Path) -> Source:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is not a tar that can be read: {error}") from error
-    source.pictures.sort(key=lambda entry: entry.name)
+    source.settle()
     return source
 
 

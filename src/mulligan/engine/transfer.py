@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from mulligan.engine import checkpoint
 from mulligan.engine.checkpoint import Checkpoint
+from mulligan.engine.chosen import checkpoint_of
 from mulligan.engine.layers import Layer, Layers, Problems
-from mulligan.errors import CorruptCheckpoint, MulliganError
+from mulligan.errors import MulliganError
 from mulligan.fields import Image, fields_from_json
 from mulligan.recipe import Recipe
 from mulligan.run import Run
@@ -35,13 +35,7 @@ def origin(layers: Layers) -> Checkpoint | None:
         return None
     try:
         run = Run.find(word, Path(layers.option("runs_dir").value))
-        best = run.info().get("best")
-        if best:
-            try:
-                return checkpoint.load(run.checkpoints / f"step-{best['round']:07d}", _silent)
-            except CorruptCheckpoint:
-                pass  # the newest is the next best thing
-        return checkpoint.load_newest(run.checkpoints, _silent)
+        return checkpoint_of(run, "best", lambda text: None)
     except MulliganError as error:
         layers.problems.take(error)
         return None
@@ -81,10 +75,6 @@ def adopt(job: Job, found: Checkpoint) -> None:
     own = dict(job.recipe.state_dict())
     job.recipe.load_state_dict({**own, **_weights(found.tensors["recipe"])})
     restore_twin(job.twin.recipe, found.tensors["twin"])
-
-
-def _silent(text: str) -> None:
-    """A damaged checkpoint is passed over for the one before."""
 
 
 def _weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mulligan.duel import Duel
 from mulligan.fields import Image, Label, Points, Reads
 from mulligan.losses import area, scored
 from mulligan.networks import labelled
@@ -32,7 +33,7 @@ from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv
 from mulligan.networks.pairs import image_field, pair
 from mulligan.networks.strided import Grid
-from mulligan.recipe import Batch, Duel, Preset, Terms, Turn, knob
+from mulligan.recipe import Batch, Preset, Terms, Turn, knob
 
 
 class ACGAN(Duel):

@@ -21,10 +21,11 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from mulligan.duel import Duel
 from mulligan.fields import Image, Label, Points, Reads
 from mulligan.losses import area, cross_entropy, scored
 from mulligan.networks.pairs import pair
-from mulligan.recipe import Batch, Duel, Terms, Turn, knob
+from mulligan.recipe import Batch, Terms, Turn, knob
 
 
 class CGAN(Duel):

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mulligan.duel import Body, Duel
 from mulligan.fields import Image
 from mulligan.losses import cross_entropy, feature_matching
 from mulligan.networks.dropout import Dropout
@@ -31,7 +32,7 @@ from mulligan.networks.initial import glorot
 from mulligan.networks.keras import SameConv, SameUp
 from mulligan.networks.pairs import image_field, pair
 from mulligan.networks.strided import Grid
-from mulligan.recipe import Batch, Body, Duel, Preset, Terms, knob
+from mulligan.recipe import Batch, Preset, Terms, knob
 
 
 class DCGAN(Duel):

@@ -16,8 +16,9 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
+from mulligan.duel import Duel
 from mulligan.losses import between, unit_gradient
-from mulligan.recipe import Batch, Duel, Terms, Turn, knob
+from mulligan.recipe import Batch, Terms, Turn, knob
 
 
 class DRAGAN(Duel):

@@ -18,12 +18,13 @@ from typing import ClassVar, Literal
 import torch.nn.functional as F
 from torch import nn
 
+from mulligan.duel import Body, Duel
 from mulligan.fields import Image, Points
 from mulligan.losses import cross_entropy, feature_matching
 from mulligan.networks import mlp
 from mulligan.networks.initial import glorot
 from mulligan.networks.pairs import mlp_hidden, resolve
-from mulligan.recipe import Batch, Body, Duel, Preset, Terms, Turn, knob
+from mulligan.recipe import Batch, Preset, Terms, Turn, knob
 
 
 class GAN(Duel):

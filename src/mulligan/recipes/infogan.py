@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from mulligan.duel import Duel
 from mulligan.networks.pairs import pair
-from mulligan.recipe import Batch, Duel, Terms, Turn, knob
+from mulligan.recipe import Batch, Terms, Turn, knob
 
 
 class InfoGAN(Duel):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mulligan.recipe import Batch, Duel, Terms
+from mulligan.duel import Duel
+from mulligan.recipe import Batch, Terms
 
 
 class LSGAN(Duel):

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mulligan.duel import Body, Duel
 from mulligan.fields import Field, Fields, Image, Points
 from mulligan.losses import nearly_scored, scored
 from mulligan.networks import labelled
@@ -29,7 +30,7 @@ from mulligan.networks.initial import scaled
 from mulligan.networks.pairs import image_field, pair
 from mulligan.networks.resample import Resample
 from mulligan.networks.strided import Grid
-from mulligan.recipe import Batch, Body, Duel, Preset, Terms, Turn, knob
+from mulligan.recipe import Batch, Preset, Terms, Turn, knob
 
 PAPER: dict[str, Any] = {"paper": True, "burn_in": 0.2, "rate": 2e-4}
 
@@ -51,10 +52,8 @@ class R3GAN(Duel):
             5e-4, "Adam's first learning rate for both players", above=0, high=1, role="rate"
         )
         lead: float = knob(1.0, "factor on the generator's rate", above=0, high=100)
-        final_rate: float = knob(
-            0.25, "factor on the discriminator's rate at the end", low=0, high=1
-        )
-        final_lead: float = knob(0.25, "factor on the generator's rate at the end", low=0, high=1)
+        final_rate: float = knob(0.25, "last factor on the discriminator's rate", low=0, high=1)
+        final_lead: float = knob(0.25, "last factor on the generator's rate", low=0, high=1)
         burn_in: float = knob(
             1.0, "share of the run over which rates, penalty and beta2 move", above=0, high=1
         )

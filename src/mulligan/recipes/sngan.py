@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mulligan.duel import Body, Duel
 from mulligan.fields import Points
 from mulligan.networks.pairs import pair
 from mulligan.networks.spectral import spectral
-from mulligan.recipe import Batch, Body, Duel, Terms, Turn, knob
+from mulligan.recipe import Batch, Terms, Turn, knob
 
 
 class SNGAN(Duel):

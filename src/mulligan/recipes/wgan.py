@@ -15,7 +15,8 @@ from typing import ClassVar
 from torch import nn
 from torch.optim import Optimizer, RMSprop
 
-from mulligan.recipe import Batch, Duel, Preset, Terms, Turn, knob
+from mulligan.duel import Duel
+from mulligan.recipe import Batch, Preset, Terms, Turn, knob
 
 
 class WGAN(Duel):

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from mulligan.duel import Duel
 from mulligan.losses import between, unit_gradient
-from mulligan.recipe import Batch, Duel, Terms, Turn, knob
+from mulligan.recipe import Batch, Terms, Turn, knob
 
 
 class WGANGP(Duel):
