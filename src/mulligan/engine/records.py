@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Iterator
@@ -197,6 +198,7 @@ def report(job: Job, run: Run, screen: Screen) -> None:
     except Exception as error:
         run.event("report failed", reason=repr(error))
         screen.event({"event": "report failed", "reason": repr(error)})
+    gc.collect()  # drawings refer to themselves: a megabyte a report stayed for very long
 
 
 def close(job: Job, run: Run, screen: Screen, status: str, reason: str) -> None:
