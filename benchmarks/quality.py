@@ -41,16 +41,18 @@ Line = tuple[str, str, float, float, int]
 """Arm, data, FD, seconds, images."""
 
 
-def default(part: str, data: str, home: Path) -> Run:
+def default(part: str, data: str, home: Path, threads: int | None) -> Run:
     """The default recipe, for as many images as the time allows."""
     settled = pace(data, home, "default")
+    settled["threads"] = threads or settled["threads"]
     images = int(settled.pop("images_per_second") * SECONDS[part])
     return finished(data, home, device="cpu", seed=0, patience=0, images=images, **settled)
 
 
-def classic(data: str, home: Path) -> tuple[Run, int]:
+def classic(data: str, home: Path, threads: int | None) -> tuple[Run, int]:
     """The classic DCGAN's 50 epochs, and the round at which an hour had passed."""
     settled = pace(data, home, "classic", **CLASSIC)
+    settled["threads"] = threads or settled["threads"]
     rounds = int(settled.pop("images_per_second") * HOUR / BATCH)
     tick = rounds // 20
     asked = {**CLASSIC, "images": EPOCHS * ROWS, "tick": tick, "save_every": 10, "keep_every": 1}
@@ -58,15 +60,15 @@ def classic(data: str, home: Path) -> tuple[Run, int]:
     return run, 20 * tick
 
 
-def looked_at(part: str, data: str, home: Path, out: Path) -> list[Line]:
+def looked_at(part: str, data: str, home: Path, out: Path, threads: int | None) -> list[Line]:
     """The lines of one part and data set; their samples are written beside the page."""
     lines: list[Line] = []
     if part != "classic":
-        run = default(part, data, home)
+        run = default(part, data, home, threads)
         speed = pace(data, home, "default")["images_per_second"]
         places: list[tuple[str, str | int]] = [(f"default, {part}", "last")]
     else:
-        run, hour = classic(data, home)
+        run, hour = classic(data, home, threads)
         speed = pace(data, home, "classic", **CLASSIC)["images_per_second"]
         places = [("classic, 60min", hour), ("classic, 50 epochs", "last")]
     for name, at in places:
@@ -95,6 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(PARTS))
     parser.add_argument("--pace", action="store_true", help="measure how fast the arms are")
+    parser.add_argument("--threads", type=int, help="of the training, where something else runs")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/quality.md"))
@@ -108,7 +111,9 @@ def main() -> None:
     pictures = []
     for data in options.sets:
         for part in options.parts:
-            for name, _, found, seconds, images in looked_at(part, data, home, options.out):
+            for name, _, found, seconds, images in looked_at(
+                part, data, home, options.out, options.threads
+            ):
                 cells = f"**{found:.2f}** | {seconds / 60:.0f} | {images:,}"
                 lines.append(f"| {name} | {data} | {cells} |")
                 stem = f"{options.out.stem}-{data}-{name.replace(',', '').replace(' ', '-')}"

@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/campaigns"))
     parser.add_argument("--out", type=Path, help="docs/results/search-60s.md")
     parser.add_argument("--pace", action="store_true", help="measure how fast the arms are")
+    parser.add_argument("--threads", type=int, help="of the training, where something else runs")
     options = parser.parse_args()
     if options.pace:
         for arm in options.arms:
@@ -98,6 +99,7 @@ def main() -> None:
         for data in SETS:
             settled = pace(data, options.runs_dir, arm, **ARMS[arm])
             images = int(settled.pop("images_per_second") * options.seconds)
+            settled["threads"] = options.threads or settled["threads"]
             asked = {**ARMS[arm], **settled, "images": images, "patience": 0, "seed": 0}
             run = tried(data, options.runs_dir, device="cpu", evaluate_every=0, **asked)
             found.append(distance(run, data))
