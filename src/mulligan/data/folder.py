@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mulligan.data import store
 from mulligan.data.dataset import DataSet, Skipped, build, labels
 from mulligan.data.decode import (
+    CENTRE,
     SMALLEST,
     UNREADABLE,
     decode,
@@ -23,6 +24,7 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
+from mulligan.data.framing import Framing
 from mulligan.data.labelling import class_of_each
 from mulligan.data.lists import fixed_part, from_list, from_pattern, is_pattern
 from mulligan.data.sources import Entry, Source, from_folder, from_zip
@@ -31,13 +33,18 @@ from mulligan.errors import DataError
 from mulligan.fields import Fields, Image, Label, fields_from_json, fields_to_json
 
 LARGEST_DEFAULT = 64
-Plan = tuple[tuple[int, int] | None, int | None]
-"""(height, width) and channels, where they are asked for."""
+Plan = tuple[tuple[int, int] | None, int | None, Framing]
+"""(height, width) and channels, where they are asked for, and how pictures get that shape."""
 
 CHUNK = 64  # pictures a task of the pool: one task each would cost more than a tiny picture
 
 
-def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None) -> DataSet:
+def open_pictures(
+    path: Path,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    framing: Framing = CENTRE,
+) -> DataSet:
     """The pictures of a folder, zip, tar, list (.txt) or pattern, in order of name.
 
     size: None is a square whose side is the largest power of two that the median short side
@@ -45,18 +52,19 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
     Raises DataError if not one picture can be used.
     """
     source = source_of(path)
+    plan = (size, channels, framing)
     with closing(source), quiet_decoders():
         if len(source.pictures) < store.LEAST:
-            return _decoded(path, source, (size, channels))
-        key = store.key_of(source, size, channels)
+            return _decoded(path, source, plan)
+        key = store.key_of(source, plan)
         with store.alone(key):
             kept = store.read(key)
-            return _mapped(path, kept) if kept else _decoded(path, source, (size, channels), key)
+            return _mapped(path, kept) if kept else _decoded(path, source, plan, key)
 
 
 def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one."""
-    size, channels = plan
+    size, channels, framing = plan
     kept, sides, grey = _survey(source)
     if kept and size is None:
         size = default_size(sides)
@@ -69,7 +77,8 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
         except OSError as error:
             notes.append(f"not kept in the cache: {why(error)}")
     try:
-        good = _decode_all(source, kept, draft.pixels if draft else (pixels := _empty(shape)))
+        room = draft.pixels if draft else (pixels := _empty(shape))
+        good = _decode_all(source, kept, room, framing)
         whole = len(good) == len(kept)
         array = draft.compact(good) if draft else pixels if whole else pixels[good]
         data = _described(path, source, [kept[place] for place in good], array, notes)
@@ -189,7 +198,9 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> list[int]:
+def _decode_all(
+    source: Source, kept: list[Entry], array: NDArray[np.uint8], framing: Framing
+) -> list[int]:
     """Fill `array` with the pictures, in threads; the positions of those that decode."""
     channels, size = array.shape[1], (array.shape[2], array.shape[3])
 
@@ -197,7 +208,7 @@ def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> 
         failures = []
         for position in range(start, min(start + CHUNK, len(kept))):
             try:
-                array[position] = decode(kept[position].read(), size, channels)
+                array[position] = decode(kept[position].read(), size, channels, framing)
             except UNREADABLE as error:
                 failures.append((position, why(error)))
         return failures

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mulligan import places
-from mulligan.data import decode, labelling
+from mulligan.data import decode, framing, labelling
 from mulligan.data.sources import Source
 
 LEAST = 500
@@ -55,9 +55,9 @@ def folder() -> Path:
     return places.cache_folder() / "pictures"
 
 
-def key_of(source: Source, size: tuple[int, int] | None, channels: int | None) -> str:
-    """The name of the store for these files under this plan."""
-    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {size} {channels}\n".encode())
+def key_of(source: Source, plan: tuple[Any, ...]) -> str:
+    """The name of the store for these files under this plan: size, channels and framing."""
+    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {plan}\n".encode())
     for entry in source.pictures:
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
     if source.labels is not None:
@@ -69,7 +69,7 @@ def key_of(source: Source, size: tuple[int, int] | None, channels: int | None) -
 @cache
 def _code() -> str:
     """A hash of the code that decides what a store holds."""
-    files = [Path(str(module.__file__)) for module in (decode, labelling)]
+    files = [Path(str(module.__file__)) for module in (decode, framing, labelling)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

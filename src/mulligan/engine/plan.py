@@ -13,6 +13,7 @@ from typing import Any
 
 from mulligan import catalogue
 from mulligan.data.dataset import DataSet
+from mulligan.data.framing import Framing
 from mulligan.engine import transfer
 from mulligan.engine.automatic import few, recipe_for
 from mulligan.engine.checkpoint import Checkpoint
@@ -121,6 +122,7 @@ def _open(data: str, layers: Layers) -> DataSet | None:
             data,
             size=None if size == AUTO else size,
             channels=None if channels == AUTO else channels,
+            framing=Framing.of({name: layers.option(name).value for name in ("fit", "background")}),
             only_label=layers.option("only_label").value or None,
         )
     except MulliganError as error:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mulligan.data.dataset import DataSet
+from mulligan.data.framing import Framing
 from mulligan.data.names import WITH_TEST
 from mulligan.data.open import open_data
 from mulligan.data.order import hold_out
@@ -71,7 +72,12 @@ def _tested(data: DataSet, training: Tensor, only_label: str) -> Reals:
     field = data.fields["real"]
     size, channels = (field.size, field.channels) if isinstance(field, Image) else (None, None)
     test = open_data(
-        data.name, size=size, channels=channels, only_label=only_label or None, split="test"
+        data.name,
+        size=size,
+        channels=channels,
+        only_label=only_label or None,
+        split="test",
+        framing=Framing.of(data.manifest.get("framing", {})),
     )
     return Reals(
         data, "test", test.arrays["real"], test.arrays.get("label"), data.arrays["real"][training]
