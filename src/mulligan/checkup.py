@@ -33,8 +33,10 @@ from mulligan.words import counted
 
 SHOWN = 64
 CHUNK = 256
-SHAPE = ("size", "channels", "fit", "background", "recipe", "batch", "augment", "images")
-SHAPE += ("precision", "extractor")
+SHAPE = (
+    *("size", "channels", "fit", "background", "recipe", "batch", "pieces", "augment", "images"),
+    *("precision", "extractor"),
+)
 """Values of the plan that depend on the data."""
 
 MUCH = 0.15

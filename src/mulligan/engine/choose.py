@@ -186,7 +186,7 @@ def _batch(values: Values, layers: Layers, rows: int) -> None:
         batch = replace(batch, value=rows, reason=reason)
     values["batch"] = batch
     pieces, layer = values["pieces"].value, layers.find("pieces")
-    if pieces > batch.value and layer is not None:
+    if pieces != AUTO and pieces > batch.value and layer is not None:
         layers.problems.add(
             f"{layer.say('pieces', pieces)} is more than the batch of {batch.value}",
             "--pieces 1 works each batch through at once",

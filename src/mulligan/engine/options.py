@@ -82,7 +82,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("images", AUTO, "how many images to train on, repeats counted: 400k, 2.5m", images),
     Option("time", "", "train for about this long instead: 90, 60s, 3m30s, 1.5h", length),
     Option("batch", AUTO, "images in one update", whole(1, 65_536)),
-    Option("pieces", 1, "work a batch through in so many pieces, to save memory", whole(1, 65_536)),
+    Option(
+        "pieces", AUTO, "work a batch through in so many pieces, to save memory", whole(1, 65_536)
+    ),
     Option("seed", 0, "number that all chance is drawn from", whole(0, 2**63 - 1)),
     Option("device", AUTO, "where to compute: cpu, cuda, cuda:1 or mps", device),
     Option(

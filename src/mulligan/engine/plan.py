@@ -213,8 +213,10 @@ def _file_facts(recipe: str) -> dict[str, str] | None:
 
 def _measure(plan: Plan) -> None:
     """Settle what only the machine can say: what is quickest, and what fits into a time."""
+    from mulligan.engine.needs import settle_memory
     from mulligan.engine.quickest import settle_arithmetic
 
+    settle_memory(plan)
     settle_arithmetic(plan)
     if plan["images"] is None:
         plan.values["images"] = _images_in_time(plan)
