@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -25,6 +26,9 @@ CLASS_COLUMNS = ("label", "class", "target", "category", "labels")
 
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 """Names of folders that say what part of a data set lies in them."""
+
+DOMAIN = re.compile("(train|val|test)[A-Z]")
+"""Folders of two unpaired kinds of pictures, such as trainA and testB."""
 
 Classes = tuple[list[int], tuple[str, ...]]
 """The class of each file, and the names of the classes."""
@@ -65,6 +69,10 @@ def _by_folder(files: list[str], notes: list[str]) -> Classes | None:
         )
         pairs = zip(files, tops, strict=True)
         return _by_folder([file.replace(f"{top}/", "", 1) for file, top in pairs], notes)
+    if set(tops) and all(map(DOMAIN.fullmatch, tops)):
+        parts = ", ".join(sorted(set(tops)))
+        notes.append(f"the folders {parts} are parts of the classes that end them; all are used")
+        tops = [top[-1] for top in tops]
     names = tuple(sorted(set(tops)))
     if len(names) < 2:
         return None

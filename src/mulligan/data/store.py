@@ -3,7 +3,7 @@
 A store is a folder named by what it was made of: names, sizes and times of the files, the plan
 (size, channels), and the code that decodes. It is written under another name and renamed when it is
 whole. Batches are gathered from the mapped file, whose pages belong to the system and not to the
-process. Stores that were used longest ago go when all together are too large.
+process.
 """
 
 from __future__ import annotations
@@ -28,18 +28,12 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mulligan import places
 from mulligan.data import decode, framing, labelling
+from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, trim
 from mulligan.data.sources import Source
 
 LEAST = 500
 """Pictures from which on a store pays: fewer are decoded in a second or two."""
-
-MOST_BYTES = 32 * 2**30
-"""What all stores together may hold."""
-
-PIXELS, FACTS = "pixels.bin", "facts.json"
-Shape = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -48,11 +42,6 @@ class Kept:
 
     pixels: Tensor
     facts: dict[str, Any]
-
-
-def folder() -> Path:
-    """Where stores are kept, below the user's cache."""
-    return places.cache_folder() / "pictures"
 
 
 def key_of(source: Source, plan: tuple[Any, ...]) -> str:
@@ -151,35 +140,6 @@ class Draft:
     def drop(self) -> None:
         """Remove what was written so far."""
         shutil.rmtree(self.home, ignore_errors=True)
-
-
-def stores() -> list[tuple[str, int, float]]:
-    """(key, bytes, time of last use) of every store, the one used longest ago first."""
-    found = []
-    for facts in folder().glob(f"*/{FACTS}"):
-        with suppress(OSError):
-            size = (facts.parent / PIXELS).stat().st_size
-            found.append((facts.parent.name, size, facts.stat().st_mtime))
-    return sorted(found, key=lambda one: one[2])
-
-
-def trim(keep: str = "", most: int | None = None) -> int:
-    """Remove the stores used longest ago until the rest is small enough; how many went.
-
-    keep: one that stays. A run that is using a removed store goes on: its file lives until then.
-    """
-    every = stores()
-    total, gone = sum(size for _, size, _ in every), 0
-    for name, size, _ in every:
-        if total <= (MOST_BYTES if most is None else most):
-            break
-        if name == keep:
-            continue
-        with suppress(OSError):
-            shutil.rmtree(folder() / name)
-            (folder() / f"{name}.lock").unlink(missing_ok=True)
-            total, gone = total - size, gone + 1
-    return gone
 
 
 @contextmanager
