@@ -131,3 +131,42 @@ def test_the_doctor_says_how_much_a_crop_loses(photos):
     assert "the crop cuts off 50% of the usual picture" in said
     for given in ({"fit": "pad"}, {"size": "16x32"}):
         assert "cuts off" not in " ".join(check(photos, given, timed=False).remarks)
+
+
+def drawn(colour: tuple[int, int, int], seed: int) -> bytes:
+    """A blob of this colour on transparent black."""
+    pixels = np.zeros((16, 16, 4), dtype=np.uint8)
+    pixels[4 : 9 + seed % 6, 3:12] = (*colour, 255)
+    return encoded(pixels)
+
+
+@pytest.mark.parametrize(
+    ("share", "other", "expected"),
+    [(0.05, (200, 30, 30), None), (0.5, (200, 30, 30), "#000000"), (0.5, (5, 5, 5), "#808080")],
+)
+def test_pale_pictures_are_put_on_another_colour_than_white(tmp_path, share, other, expected):
+    for number in range(40):
+        colour = (250, 250, 250) if number < share * 40 else other
+        (tmp_path / f"{number:02}.png").write_bytes(drawn(colour, number))
+    plan = make_plan(str(tmp_path), {"recipe": "dcgan", "images": 64})
+    assert plan["background"] == (expected or "white")
+    corner = plan.data.arrays["real"][:, :, 0, 0]
+    behind = bytes.fromhex(expected[1:])[0] if expected else 255
+    assert (corner == behind).all()
+    if expected:
+        assert "50% of the transparent pictures would vanish" in plan.values["background"].reason
+    assert make_plan(str(tmp_path), {"background": "white", "images": 64})["background"] == "white"
+    kept = open_data(str(tmp_path), channels=4, framing=Framing(background=None))
+    assert (kept.arrays["real"][:, 3, 0, 0] == 0).all()
+
+
+def test_a_run_whose_background_was_chosen_resumes(tmp_path):
+    root = tmp_path / "pale"
+    root.mkdir()
+    for number in range(60):
+        (root / f"{number:02}.png").write_bytes(drawn((250, 250, 250), number))
+    small = {"recipe": "dcgan", "width": 4, "batch": 8, "images": 64, "evaluate_every": 0}
+    run = mulligan.train(str(root), runs_dir=tmp_path / "runs", name="pale", log="none", **small)
+    assert run.config()["background"]["value"] == "#000000"
+    mulligan.resume(run, images="+8", log="none")
+    assert run.info()["status"] == "done"

@@ -117,7 +117,7 @@ def plain(image: Image.Image, channels: int, framing: Framing = CENTRE) -> Image
     if image.mode in ALPHA_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
         if channels != 4:
-            behind = Image.new("RGBA", image.size, framing.background)
+            behind = Image.new("RGBA", image.size, framing.behind)
             image = Image.alpha_composite(behind, image).convert("RGB")
     return image if image.mode == MODES[channels] else image.convert(MODES[channels])
 

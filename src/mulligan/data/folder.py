@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mulligan.data import store
+from mulligan.data.behind import background_for
 from mulligan.data.dataset import DataSet, Skipped, build, labels
 from mulligan.data.decode import (
     CENTRE,
@@ -48,18 +50,30 @@ def open_pictures(
     """The pictures of a folder, zip, tar, list (.txt) or pattern, in order of name.
 
     size: None is a square whose side is the largest power of two that the median short side
-    holds, at most 64. channels: None is 1 if every picture is grey, else 3.
+    holds, at most 64. channels: None is 1 if every picture is grey, else 3. Another framing than
+    the usual one stands in the manifest.
     Raises DataError if not one picture can be used.
     """
     source = source_of(path)
-    plan = (size, channels, framing)
     with closing(source), quiet_decoders():
-        if len(source.pictures) < store.LEAST:
-            return _decoded(path, source, plan)
-        key = store.key_of(source, plan)
-        with store.alone(key):
-            kept = store.read(key)
-            return _mapped(path, kept) if kept else _decoded(path, source, plan, key)
+        reason = ""
+        if framing.background is None and channels != 4 and source.pictures:
+            colour, reason = background_for(source.pictures)
+            framing = replace(framing, background=colour)
+        data = _kept_or_decoded(path, source, (size, channels, framing))
+    if framing in (CENTRE, Framing(background=None)):
+        return data
+    return replace(data, manifest={**data.manifest, "framing": framing.values(reason)})
+
+
+def _kept_or_decoded(path: Path, source: Source, plan: Plan) -> DataSet:
+    """The pictures, from the store that holds them already if there is one."""
+    if len(source.pictures) < store.LEAST:
+        return _decoded(path, source, plan)
+    key = store.key_of(source, plan)
+    with store.alone(key):
+        kept = store.read(key)
+        return _mapped(path, kept) if kept else _decoded(path, source, plan, key)
 
 
 def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:

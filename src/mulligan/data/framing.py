@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageColor
 
-FITS = ("crop", "random", "pad")
+WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -18,21 +18,30 @@ class Framing:
     fit: "crop" takes the largest part with the wanted aspect from the centre, "random" takes it
     from a place drawn from the picture's own bytes, "pad" keeps the whole picture and puts
     background beside it. background: (red, green, blue), 0 to 255, there and behind what is
-    transparent; where alpha is kept, the padding is transparent.
+    transparent; where alpha is kept, the padding is transparent. None: what the pictures ask for.
     """
 
     fit: str = "crop"
-    background: tuple[int, int, int] = (255, 255, 255)
+    background: tuple[int, int, int] | None = WHITE
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Framing:
         """That of the options `fit` and `background`, where they are given."""
-        colour = ImageColor.getrgb(str(values.get("background", "white")))
-        return Framing(str(values.get("fit", "crop")), (colour[0], colour[1], colour[2]))
+        fit, word = str(values.get("fit", "crop")), str(values.get("background", "white"))
+        if word == "auto":
+            return Framing(fit, None)
+        colour = ImageColor.getrgb(word)
+        return Framing(fit, (colour[0], colour[1], colour[2]))
 
-    def values(self) -> dict[str, str]:
-        """The options that `of` makes it from."""
-        return {"fit": self.fit, "background": "#" + bytes(self.background).hex()}
+    @property
+    def behind(self) -> tuple[int, int, int]:
+        """The background; white where nothing is said."""
+        return self.background or WHITE
+
+    def values(self, reason: str = "") -> dict[str, str]:
+        """The options that `of` makes it from, and why the background is what it is."""
+        found = {"fit": self.fit, "background": "#" + bytes(self.behind).hex()}
+        return {**found, "reason": reason} if reason else found
 
 
 def framed(
@@ -60,6 +69,6 @@ def _padded(image: Image.Image, size: tuple[int, int], framing: Framing) -> Imag
     scale = max(image.width / width, image.height / height)
     inner = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
     kept = image.resize(inner, Image.Resampling.LANCZOS)
-    around = Image.new("RGBA", (width, height), (*framing.background, 0)).convert(image.mode)
+    around = Image.new("RGBA", (width, height), (*framing.behind, 0)).convert(image.mode)
     around.paste(kept, ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return around

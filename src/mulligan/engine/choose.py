@@ -38,6 +38,7 @@ def resolve_options(layers: Layers, data: DataSet) -> Values:
     """
     values = {option.name: layers.option(option.name) for option in OPTIONS}
     _shape(values, data)
+    _background(values, data)
     _device(values, layers.problems)
     _arithmetic(values, layers.problems)
     if values["held_out"].value == AUTO:
@@ -131,6 +132,14 @@ def _shape(values: Values, data: DataSet) -> None:
         values[name] = replace(old, value=found)
         if old.value == AUTO:
             values[name] = Value(found, old.origin, "as the data are")
+
+
+def _background(values: Values, data: DataSet) -> None:
+    """The colour that the data were put on, with the reason that they gave."""
+    if values["background"].value == AUTO:
+        found = data.manifest.get("framing", {})
+        reason = found.get("reason", "nothing is transparent, or white shows it")
+        values["background"] = Value(found.get("background", "white"), "default", reason)
 
 
 def _device(values: Values, problems: Problems) -> None:

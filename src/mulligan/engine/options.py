@@ -74,7 +74,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "background",
-        "white",
+        AUTO,
         "colour behind what is transparent and beside padded pictures: white, black, #88aaff",
         colour,
     ),
