@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,10 @@ Skipped = dict[str, str]
 """{"file": name, "reason": why it is not used}"""
 
 
+MOST_SKIPPED = 10_000
+"""Skipped files that a manifest lists; of more it gives the number."""
+
+
 @dataclass(frozen=True)
 class DataSet:
     """Data in memory, one row a sample.
@@ -24,7 +29,8 @@ class DataSet:
     arrays: "real" is uint8 (N, C, H, W), or float32 (N, dims) in data units; "label" is int64 (N,)
     where there are labels.
     manifest: plain JSON with "name", "count", "bytes" and "sha256" of the arrays, "files",
-    "skipped" (a list of {"file", "reason"}) and "source".
+    "skipped" (a list of {"file", "reason"}, at most MOST_SKIPPED) and "source"; "skipped_count"
+    where more are skipped than are listed.
     notes: sentences for the user.
     """
 
@@ -54,14 +60,14 @@ def build(
     arrays: dict[str, Tensor],
     *,
     source: str,
-    files: Sequence[dict[str, Any]] = (),
+    files: Sequence[dict[str, Any]] | dict[str, Any] = (),
     skipped: Sequence[Skipped] = (),
     notes: Sequence[str] = (),
 ) -> DataSet:
     """A data set with its manifest.
 
     source: where the data come from, a sentence or a path. files: {"file", "bytes"} for each one
-    that was read.
+    that was read, or what an index says of very many.
     """
     counts = {key: len(array) for key, array in arrays.items()}
     assert set(arrays) == set(fields), (set(arrays), set(fields))
@@ -69,10 +75,12 @@ def build(
     manifest = {
         "name": name,
         **_measures(arrays),
-        "files": list(files),
-        "skipped": list(skipped),
+        "files": files if isinstance(files, dict) else list(files),
+        "skipped": list(skipped[:MOST_SKIPPED]),
         "source": source,
     }
+    if len(skipped) > MOST_SKIPPED:
+        manifest["skipped_count"] = len(skipped)
     return DataSet(name, fields, arrays, manifest, tuple(notes))
 
 
@@ -122,4 +130,4 @@ def _measures(arrays: dict[str, Tensor]) -> dict[str, Any]:
 
 def labels(values: Sequence[int]) -> Tensor:
     """int64 (N,) from class positions."""
-    return torch.tensor(values, dtype=torch.int64)
+    return torch.from_numpy(np.array(values, dtype=np.int64))

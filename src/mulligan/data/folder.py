@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from array import array
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
@@ -23,18 +21,18 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
+from mulligan.data.index import Index
 from mulligan.data.labelling import class_of_each
 from mulligan.data.lists import fixed_part, from_list, from_pattern, is_pattern
 from mulligan.data.sources import Entry, Source, from_folder, from_zip
 from mulligan.data.tars import from_tar, is_tar
+from mulligan.data.threads import CHUNK, in_chunks
 from mulligan.errors import DataError
 from mulligan.fields import Fields, Image, Label, fields_from_json, fields_to_json
 
 LARGEST_DEFAULT = 64
 Plan = tuple[tuple[int, int] | None, int | None]
 """(height, width) and channels, where they are asked for."""
-
-CHUNK = 64  # pictures a task of the pool: one task each would cost more than a tiny picture
 
 
 def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None) -> DataSet:
@@ -57,7 +55,7 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
 def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one."""
     size, channels = plan
-    kept, sides, grey = _survey(source)
+    kept, sides, grey = surveyed(source)
     if kept and size is None:
         size = default_size(sides)
     channels, notes = channels or (1 if grey else 3), []
@@ -72,7 +70,7 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
         good = _decode_all(source, kept, draft.pixels if draft else (pixels := _empty(shape)))
         whole = len(good) == len(kept)
         array = draft.compact(good) if draft else pixels if whole else pixels[good]
-        data = _described(path, source, [kept[place] for place in good], array, notes)
+        data = _described(path, source, kept.take(good), array, notes)
     except BaseException:
         if draft:
             draft.drop()
@@ -84,17 +82,17 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
 def _described(
     path: Path,
     source: Source,
-    entries: list[Entry],
+    entries: Index,
     array: NDArray[np.uint8],
     notes: list[str],
 ) -> DataSet:
     """The data set of these entries and their pixels."""
-    source.skipped.sort(key=lambda skip: skip["file"])
+    source.skipped.sort()
     if not entries:
         raise _nothing(path, source.skipped)
     if source.skipped:
         notes.append(_skip_note(source.skipped))
-    found = class_of_each(source.labels, [entry.name for entry in entries], notes)
+    found = class_of_each(source.labels, entries.names(), notes)
     fields: Fields = {"real": Image(array.shape[1], array.shape[2], array.shape[3])}
     arrays = {"real": torch.from_numpy(array)}
     if found:
@@ -105,7 +103,7 @@ def _described(
         fields,
         arrays,
         source=str(path.resolve()),
-        files=[{"file": entry.name, "bytes": entry.size} for entry in entries],
+        files=entries.listed(),
         skipped=source.skipped,
         notes=notes,
     )
@@ -116,11 +114,10 @@ def _published(path: Path, data: DataSet, draft: store.Draft) -> DataSet:
     label = data.arrays.get("label")
     facts = {
         "fields": fields_to_json(data.fields),
-        "labels": None if label is None else label.tolist(),
         "manifest": data.manifest,
         "notes": data.notes,
     }
-    kept = draft.publish(len(data), facts)
+    kept = draft.publish(len(data), facts, label)
     return _mapped(path, kept) if kept else data  # its pixels are still mapped
 
 
@@ -128,8 +125,8 @@ def _mapped(path: Path, kept: store.Kept) -> DataSet:
     """The data set of a store, called after this path."""
     facts = kept.facts
     arrays = {"real": kept.pixels}
-    if facts["labels"] is not None:
-        arrays["label"] = labels(facts["labels"])
+    if kept.labels is not None:
+        arrays["label"] = kept.labels
     own = {"name": _called(path), "source": str(path.resolve())}
     manifest = {**facts["manifest"], **own}
     fields = fields_from_json(facts["fields"])
@@ -156,27 +153,40 @@ def _called(path: Path) -> str:
     return Path(path.stem).stem if path.stem.endswith(".tar") else path.stem
 
 
-def default_size(sides: Sequence[int]) -> tuple[int, int]:
+def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:
     """The square for pictures with these short sides: a power of two, at most 64, at least 8."""
-    side = int(median(sides))
+    side = int(np.median(sides))
     power = 1 << (side.bit_length() - 1)
     return (max(SMALLEST, min(LARGEST_DEFAULT, power)),) * 2
 
 
-def _survey(source: Source) -> tuple[list[Entry], list[int], bool]:
+def surveyed(source: Source) -> tuple[Index, NDArray[np.int32], bool]:
     """The pictures whose header is in order, their short sides, and whether all are grey."""
-    kept, sides, grey = [], [], True
-    for entry in source.pictures:
-        try:
-            with entry.open() as stream:
-                side, is_grey = read_header(stream)
-        except UNREADABLE as error:
-            source.skip(entry.name, why(error))
-            continue
-        kept.append(entry)
-        sides.append(side)
-        grey = grey and is_grey
-    return kept, sides, grey
+    kept, sides, every_grey = array("i"), array("i"), True
+
+    def work(start: int, stop: int) -> list[tuple[int, bool] | str]:
+        return [_header(entry) for entry in source.pictures[start:stop]]
+
+    place = 0
+    for found in in_chunks(work, len(source.pictures)):
+        for one in found:
+            if isinstance(one, str):
+                source.skip(source.pictures[place].name, one)
+            else:
+                kept.append(place)
+                sides.append(one[0])
+                every_grey = every_grey and one[1]
+            place += 1
+    return source.pictures.take(kept), np.asarray(sides, dtype=np.int32), every_grey
+
+
+def _header(entry: Entry) -> tuple[int, bool] | str:
+    """Short side and whether it is grey, or why it cannot be used."""
+    try:
+        with entry.open() as stream:
+            return read_header(stream)
+    except UNREADABLE as error:
+        return why(error)
 
 
 def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -189,31 +199,30 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> list[int]:
-    """Fill `array` with the pictures, in threads; the positions of those that decode."""
-    channels, size = array.shape[1], (array.shape[2], array.shape[3])
+def _decode_all(source: Source, kept: Index, pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Fill `pixels` with the pictures, in threads; the positions of those that decode."""
+    channels, size = pixels.shape[1], (pixels.shape[2], pixels.shape[3])
 
-    def work(start: int) -> list[tuple[int, str]]:
+    def work(start: int, stop: int) -> list[tuple[int, str]]:
         failures = []
-        for position in range(start, min(start + CHUNK, len(kept))):
+        for position in range(start, stop):
             try:
-                array[position] = decode(kept[position].read(), size, channels)
+                pixels[position] = decode(kept[position].read(), size, channels)
             except UNREADABLE as error:
                 failures.append((position, why(error)))
         return failures
 
-    failed: dict[int, str] = {}
-    workers = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool, store.progress(len(kept)) as more:
-        for failures in pool.map(work, range(0, len(kept), CHUNK)):
-            failed |= dict(failures)
+    good = np.ones(len(kept), dtype=bool)
+    with store.progress(len(kept)) as more:
+        for failures in in_chunks(work, len(kept)):
+            for position, reason in failures:
+                good[position] = False
+                source.skip(kept[position].name, reason)
             more(CHUNK)
-    for position, reason in failed.items():
-        source.skip(kept[position].name, reason)
-    return [position for position in range(len(kept)) if position not in failed]
+    return good.nonzero()[0].astype(np.int32)
 
 
-def _nothing(path: Path, skipped: list[Skipped]) -> DataError:
+def _nothing(path: Path, skipped: Sequence[Skipped]) -> DataError:
     reasons = f"; {_skip_note(skipped)}" if skipped else ""
     return DataError(
         f"{path} holds no picture that can be used{reasons}",
@@ -221,7 +230,7 @@ def _nothing(path: Path, skipped: list[Skipped]) -> DataError:
     )
 
 
-def _skip_note(skipped: list[Skipped]) -> str:
+def _skip_note(skipped: Sequence[Skipped]) -> str:
     first = skipped[0]
     count = "1 file skipped:" if len(skipped) == 1 else f"{len(skipped)} files skipped, such as"
     return f"{count} {first['file']} ({first['reason']})"

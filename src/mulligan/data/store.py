@@ -38,15 +38,17 @@ LEAST = 500
 MOST_BYTES = 32 * 2**30
 """What all stores together may hold."""
 
-PIXELS, FACTS = "pixels.bin", "facts.json"
+PIXELS, LABELS, FACTS = "pixels.bin", "labels.bin", "facts.json"
 Shape = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a store holds. pixels: uint8 (N, C, H, W), mapped. facts: plain JSON."""
+    """What a store holds. pixels: uint8 (N, C, H, W), mapped. labels: int64 (N,) or None. facts:
+    plain JSON."""
 
     pixels: Tensor
+    labels: Tensor | None
     facts: dict[str, Any]
 
 
@@ -99,11 +101,14 @@ def read(key: str) -> Kept | None:
         if (home / PIXELS).stat().st_size != size:
             return None
         pixels = torch.from_file(str(home / PIXELS), shared=False, size=size, dtype=torch.uint8)
+        label = None
+        if "label" in facts["fields"]:
+            label = torch.from_numpy(np.fromfile(home / LABELS, np.int64).reshape(shape[0]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
     with suppress(OSError):
         os.utime(home / FACTS)
-    return Kept(pixels.view(shape), facts)
+    return Kept(pixels.view(shape), label, facts)
 
 
 class Draft:
@@ -124,7 +129,7 @@ class Draft:
             self.drop()
             raise
 
-    def compact(self, good: Sequence[int]) -> NDArray[np.uint8]:
+    def compact(self, good: Sequence[int] | NDArray[np.int32]) -> NDArray[np.uint8]:
         """The rows that decoded, moved together."""
         if len(good) < len(self.pixels):
             for place, row in enumerate(good):  # downwards only: nothing is overwritten before use
@@ -132,12 +137,17 @@ class Draft:
                     self.pixels[place] = self.pixels[row]
         return self.pixels[: len(good)]
 
-    def publish(self, count: int, facts: dict[str, Any]) -> Kept | None:
-        """Keep the first `count` rows, and give the store its name. None if that failed."""
+    def publish(self, count: int, facts: dict[str, Any], label: Tensor | None) -> Kept | None:
+        """Keep the first `count` rows, and give the store its name. None if that failed.
+
+        label: int64 (count,), in a file of their own: as JSON a million took 100 MB.
+        """
         shape = (count, *self.pixels.shape[1:])
         del self.pixels
         with suppress(OSError):
             os.truncate(self.home / PIXELS, int(np.prod(shape)))
+            if label is not None:
+                label.numpy().tofile(self.home / LABELS)
             (self.home / FACTS).write_text(json.dumps({**facts, "shape": shape}))
             with (self.home / PIXELS).open("rb+") as file:
                 os.fsync(file.fileno())
