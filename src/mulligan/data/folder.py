@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mulligan.data import store
-from mulligan.data.dataset import DataSet, Skipped, build, labels
+from mulligan.data.dataset import DataSet
 from mulligan.data.decode import (
     SMALLEST,
     UNREADABLE,
@@ -21,14 +21,17 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
+from mulligan.data.describe import called, described
 from mulligan.data.index import Index
-from mulligan.data.labelling import class_of_each
-from mulligan.data.lists import fixed_part, from_list, from_pattern, is_pattern
+from mulligan.data.lists import from_list, from_pattern, is_pattern
+from mulligan.data.room import too_large
 from mulligan.data.sources import Entry, Source, from_folder, from_zip
+from mulligan.data.stream import as_streamed
+from mulligan.data.streaming import STREAMED, streamed, streamed_again
 from mulligan.data.tars import from_tar, is_tar
 from mulligan.data.threads import CHUNK, in_chunks
 from mulligan.errors import DataError
-from mulligan.fields import Fields, Image, Label, fields_from_json, fields_to_json
+from mulligan.fields import fields_from_json, fields_to_json
 
 LARGEST_DEFAULT = 64
 Plan = tuple[tuple[int, int] | None, int | None]
@@ -43,17 +46,30 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
     Raises DataError if not one picture can be used.
     """
     source = source_of(path)
-    with closing(source), quiet_decoders():
-        if len(source.pictures) < store.LEAST:
-            return _decoded(path, source, (size, channels))
-        key = store.key_of(source, size, channels)
-        with store.alone(key):
-            kept = store.read(key)
-            return _mapped(path, kept) if kept else _decoded(path, source, (size, channels), key)
+    with ExitStack() as stack, quiet_decoders():
+        stack.callback(source.close)
+        data = _opened(path, source, (size, channels))
+        if as_streamed(data.arrays["real"]) is not None:
+            stack.pop_all()  # its files are read as long as it is there
+        return data
+
+
+def _opened(path: Path, source: Source, plan: Plan) -> DataSet:
+    """From the cache if these pictures are in it, else decoded now or later."""
+    if len(source.pictures) < store.LEAST:
+        return _decoded(path, source, plan)
+    key = store.key_of(source, *plan)
+    with store.alone(key):
+        if kept := store.read(key):
+            return _mapped(path, kept)
+        return streamed_again(path, source, key) or _decoded(path, source, plan, key)
 
 
 def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
-    """The pictures, decoded now; packed into the store of this key where there is one."""
+    """The pictures, decoded now; packed into the store of this key where there is one.
+
+    Where they fit neither there nor into memory they are streamed.
+    """
     size, channels = plan
     kept, sides, grey = surveyed(source)
     if kept and size is None:
@@ -66,47 +82,19 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
             draft = store.Draft(key, shape)
         except OSError as error:
             notes.append(f"not kept in the cache: {why(error)}")
+    if draft is None and (reason := too_large(int(np.prod(shape)))):
+        return streamed(path, source, kept, shape, [*notes, f"{STREAMED}: {reason}"], key)
     try:
         good = _decode_all(source, kept, draft.pixels if draft else (pixels := _empty(shape)))
         whole = len(good) == len(kept)
         array = draft.compact(good) if draft else pixels if whole else pixels[good]
-        data = _described(path, source, kept.take(good), array, notes)
+        data = described(path, source, kept.take(good), torch.from_numpy(array), notes)
     except BaseException:
         if draft:
             draft.drop()
         raise
     del array
     return _published(path, data, draft) if draft else data
-
-
-def _described(
-    path: Path,
-    source: Source,
-    entries: Index,
-    array: NDArray[np.uint8],
-    notes: list[str],
-) -> DataSet:
-    """The data set of these entries and their pixels."""
-    source.skipped.sort()
-    if not entries:
-        raise _nothing(path, source.skipped)
-    if source.skipped:
-        notes.append(_skip_note(source.skipped))
-    found = class_of_each(source.labels, entries.names(), notes)
-    fields: Fields = {"real": Image(array.shape[1], array.shape[2], array.shape[3])}
-    arrays = {"real": torch.from_numpy(array)}
-    if found:
-        values, names = found
-        fields["label"], arrays["label"] = Label(names), labels(values)
-    return build(
-        _called(path),
-        fields,
-        arrays,
-        source=str(path.resolve()),
-        files=entries.listed(),
-        skipped=source.skipped,
-        notes=notes,
-    )
 
 
 def _published(path: Path, data: DataSet, draft: store.Draft) -> DataSet:
@@ -127,7 +115,7 @@ def _mapped(path: Path, kept: store.Kept) -> DataSet:
     arrays = {"real": kept.pixels}
     if kept.labels is not None:
         arrays["label"] = kept.labels
-    own = {"name": _called(path), "source": str(path.resolve())}
+    own = {"name": called(path), "source": str(path.resolve())}
     manifest = {**facts["manifest"], **own}
     fields = fields_from_json(facts["fields"])
     return DataSet(own["name"], fields, arrays, manifest, tuple(facts["notes"]))
@@ -142,15 +130,6 @@ def source_of(path: Path) -> Source:
     if path.suffix.lower() == ".txt":
         return from_list(path)
     return from_tar(path) if is_tar(path) else from_zip(path)
-
-
-def _called(path: Path) -> str:
-    """What the data are called: the folder's name, or the file's without its kind."""
-    if is_pattern(str(path)) and not path.exists():
-        path = fixed_part(path)
-    if path.is_dir():
-        return path.resolve().name
-    return Path(path.stem).stem if path.stem.endswith(".tar") else path.stem
 
 
 def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:
@@ -220,17 +199,3 @@ def _decode_all(source: Source, kept: Index, pixels: NDArray[np.uint8]) -> NDArr
                 source.skip(kept[position].name, reason)
             more(CHUNK)
     return good.nonzero()[0].astype(np.int32)
-
-
-def _nothing(path: Path, skipped: Sequence[Skipped]) -> DataError:
-    reasons = f"; {_skip_note(skipped)}" if skipped else ""
-    return DataError(
-        f"{path} holds no picture that can be used{reasons}",
-        "give a folder, zip or tar with JPEG, PNG, GIF, BMP, WebP or TIFF pictures",
-    )
-
-
-def _skip_note(skipped: Sequence[Skipped]) -> str:
-    first = skipped[0]
-    count = "1 file skipped:" if len(skipped) == 1 else f"{len(skipped)} files skipped, such as"
-    return f"{count} {first['file']} ({first['reason']})"

@@ -135,6 +135,15 @@ class Index(Sequence[Entry]):
         chosen = np.asarray(places, dtype=np.int32)
         return Index(self._files, chosen if self._rows is None else self._rows[chosen])
 
+    def places_in(self, whole: Index) -> NDArray[np.int32]:
+        """Where each of these lies in another index of the same files, which holds all of them."""
+        places = np.full(len(self._files.sizes), -1, dtype=np.int32)
+        places[whole._every_row()] = np.arange(len(whole), dtype=np.int32)
+        return places[self._every_row()]
+
+    def _every_row(self) -> NDArray[np.int32]:
+        return np.arange(len(self), dtype=np.int32) if self._rows is None else self._rows
+
     def names(self) -> Iterator[str]:
         """The names in order, one at a time."""
         return (self._files.name(self._row(place)) for place in range(len(self)))

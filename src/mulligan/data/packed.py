@@ -14,7 +14,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mulligan.data.dataset import Skipped
+Skipped = dict[str, str]
+"""{"file": name, "reason": why it is not used}"""
 
 BLOCK = 1 << 16
 """Names that are sorted at a time: only so many are strings at once."""

@@ -122,8 +122,8 @@ class Draft:
             shutil.rmtree(old, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
         try:
-            if shutil.disk_usage(self.home).free < size + (size >> 4):
-                raise OSError(f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}")
+            if reason := lacks_room(size):
+                raise OSError(reason)
             self.pixels = np.memmap(self.home / PIXELS, np.uint8, "w+", shape=shape)
         except BaseException:
             self.drop()
@@ -161,6 +161,17 @@ class Draft:
     def drop(self) -> None:
         """Remove what was written so far."""
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def lacks_room(size: int) -> str:
+    """Why the cache has no room for so many bytes of pixels; empty if it has."""
+    if size > MOST_BYTES:
+        return f"{size / 1e9:.1f} GB are more than the cache may hold, {MOST_BYTES / 1e9:.1f} GB"
+    place = next((at for at in (folder(), *folder().parents) if at.exists()), folder())
+    with suppress(OSError):
+        if shutil.disk_usage(place).free < size + (size >> 4):
+            return f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}"
+    return ""
 
 
 def stores() -> list[tuple[str, int, float]]:

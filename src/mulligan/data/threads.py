@@ -20,13 +20,13 @@ def workers() -> int:
     return min(8, os.cpu_count() or 1)
 
 
-def in_chunks(work: Callable[[int, int], T], count: int) -> Iterator[T]:
+def in_chunks(work: Callable[[int, int], T], count: int, chunk: int = CHUNK) -> Iterator[T]:
     """work(start, stop) for the chunks of 0..count, in order."""
     waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers()) as pool:
         try:
-            for start in range(0, count, CHUNK):
-                waiting.append(pool.submit(work, start, min(start + CHUNK, count)))
+            for start in range(0, count, chunk):
+                waiting.append(pool.submit(work, start, min(start + chunk, count)))
                 if len(waiting) > AHEAD * workers():
                     yield waiting.popleft().result()
             while waiting:
