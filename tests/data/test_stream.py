@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from mulligan.data.open import open_data
 from mulligan.data.order import hold_out
 from mulligan.data.stream import Streamed
 from mulligan.errors import DataError
+from mulligan.evaluation import reals
+from mulligan.evaluation.reals import real_rows
 from streams import no_room, picture, pictures, spoil
 
 
@@ -123,8 +127,10 @@ def test_another_row_of_its_class_and_side_stands_in(
 ) -> None:
     plain, data = both(lay(tmp_path / "set", pictures()), monkeypatch)
     real, labels = behind(data), data.arrays["label"]
-    real.held[:150:3] = True
-    row = 60  # held out
+    real.held[::3] = True
+    row = 159  # the last of its class that is held out; the next one of its side is of the other
+    assert real.held[row]
+    assert labels[row] != labels[162]
     name = real.entries[row].name
     reason = spoil(tmp_path / "set" / name, how)
     rows = torch.tensor([row, 0, row, 1])
@@ -137,6 +143,39 @@ def test_another_row_of_its_class_and_side_stands_in(
     assert real.held[stand_in]
     assert torch.equal(found, plain.arrays["real"][torch.tensor([stand_in, 0, stand_in, 1])])
     assert torch.equal(real[rows], found)
+
+
+def test_what_is_unpacked_for_streaming_goes_with_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unpacked").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unpacked"))
+    plain, data = both(tar(tmp_path / "set.tar.gz", pictures(), "w:gz"), monkeypatch)
+    assert len(list((tmp_path / "unpacked").iterdir())) == 1
+    few = behind(data).take(torch.arange(100, 105))
+    del data
+    assert torch.equal(few[:], plain.arrays["real"][100:105])
+    del few
+    gc.collect()
+    assert not list((tmp_path / "unpacked").iterdir())
+
+
+def test_figures_of_streamed_pictures_compare_with_some_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, data = both(lay(tmp_path / "set", pictures()), monkeypatch)
+    one, other = (real_rows(found, "held-out", 0.2) for found in (plain, data))
+    assert torch.equal(one.values, other.values)
+    assert torch.equal(one.training, other.training)
+    assert other.notes == ()
+    monkeypatch.setattr(reals, "MOST_STREAMED", 60)
+    few = real_rows(data, "train", 0.2)
+    assert len(few.values) == len(few.training) == 60
+    assert torch.equal(few.values, few.training)
+    whole = {row.numpy().tobytes() for row in one.training}
+    assert {row.numpy().tobytes() for row in few.training} <= whole
+    (note,) = few.notes
+    assert f"60 of {len(one.training)} training rows" in note
 
 
 def test_beyond_one_in_a_hundred_it_is_an_error_of_the_data(

@@ -49,8 +49,9 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
     with ExitStack() as stack, quiet_decoders():
         stack.callback(source.close)
         data = _opened(path, source, (size, channels))
-        if as_streamed(data.arrays["real"]) is not None:
+        if (streamed := as_streamed(data.arrays["real"])) is not None:
             stack.pop_all()  # its files are read as long as it is there
+            streamed.entries.at_end(source.close)
         return data
 
 

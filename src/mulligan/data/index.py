@@ -7,6 +7,7 @@ name is held once for the files of it that follow each other.
 from __future__ import annotations
 
 import hashlib
+import weakref
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -143,6 +144,10 @@ class Index(Sequence[Entry]):
 
     def _every_row(self) -> NDArray[np.int32]:
         return np.arange(len(self), dtype=np.int32) if self._rows is None else self._rows
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call this when the last index of these files is gone, or the program ends."""
+        weakref.finalize(self._files, close)
 
     def names(self) -> Iterator[str]:
         """The names in order, one at a time."""
