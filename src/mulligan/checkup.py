@@ -74,6 +74,7 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
         "rows": len(found),
         "bytes": found.manifest["bytes"],
         "skipped": found.manifest["skipped"],
+        "skipped_count": found.manifest.get("skipped_count", len(found.manifest["skipped"])),
         "classes": class_counts(found),
         **(files(shots) if shots else {}),
         **(looks(found, shots) if isinstance(found.fields["real"], Image) else {}),
@@ -135,7 +136,7 @@ def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
     said = []
     if skipped := facts["skipped"]:
         first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
-        said.append(f"not used: {counted(len(skipped), 'file')}, such as {first}")
+        said.append(f"not used: {counted(facts['skipped_count'], 'file')}, such as {first}")
     for kind, words in (("copies", "copies of another"), ("near", "nearly like another")):
         groups = facts.get(kind, ())
         if extra := sum(len(group) - 1 for group in groups):

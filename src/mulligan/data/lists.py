@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 
-from mulligan.data.sources import Entry, Source, open_regular, printable
+from mulligan.data.decode import why
+from mulligan.data.index import How
+from mulligan.data.sources import Entry, Shared, Source, open_below, open_regular, printable
 from mulligan.errors import DataError
 
 WILD = "*?["
@@ -25,10 +27,11 @@ def from_pattern(pattern: str) -> Source:
     Raises DataError if nothing matches.
     """
     root = fixed_part(Path(pattern))
-    files = [path for path in root.glob(str(Path(pattern).relative_to(root))) if path.is_file()]
-    if not files:
+    found = (path for path in root.glob(str(Path(pattern).relative_to(root))) if path.is_file())
+    if (first := next(found, None)) is None:
         raise DataError(f"no file matches {pattern}", "quote it, so that the shell leaves it alone")
-    return _source((path.relative_to(root).as_posix(), path) for path in files)
+    names = (path.relative_to(root).as_posix() for path in chain([first], found))
+    return _source((name, root) for name in names)
 
 
 def from_list(path: Path) -> Source:
@@ -37,13 +40,14 @@ def from_list(path: Path) -> Source:
     Relative names start from the folder of the text file. Raises DataError for a file that cannot
     be read as text.
     """
+    roots = (path.parent, Path("/"))
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with path.open(encoding="utf-8-sig") as lines:
+            names = (line.strip() for line in lines)
+            named = (name for name in names if name and not name.startswith("#"))
+            return _source((name.lstrip("/"), roots[name.startswith("/")]) for name in named)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no list of file names: {error}") from error
-    names = [line.strip() for line in lines]
-    named = [name for name in names if name and not name.startswith("#")]
-    return _source((name.lstrip("/"), path.parent / name) for name in named)
 
 
 def fixed_part(pattern: Path) -> Path:
@@ -52,18 +56,18 @@ def fixed_part(pattern: Path) -> Path:
 
 
 def _source(files: Iterable[tuple[str, Path]]) -> Source:
-    source, seen = Source(), set()
-    for name, path in files:
-        if name in seen:
-            source.skip(printable(name), "named twice")
-            continue
-        seen.add(name)
+    """files: the name of each, and the folder below which it lies."""
+    source = Source(twice="named twice")
+    hows: dict[Path, How] = {}
+    for raw, root in files:
+        name, path = printable(raw), root / raw
         try:
             found = path.stat()
-        except OSError as error:
-            source.skip(printable(name), f"cannot be opened: {error.strerror}")
+        except (OSError, ValueError) as error:
+            source.skip(name, f"cannot be opened: {why(error)}")
             continue
-        opener = partial(open_regular, path)
-        source.add(Entry(printable(name), found.st_size, opener, found.st_mtime_ns))
+        how = hows.setdefault(root, partial(open_below, root))
+        opener = Shared(how, name, found.st_size) if name == raw else partial(open_regular, path)
+        source.add(Entry(name, found.st_size, opener, found.st_mtime_ns))
     source.settle()
     return source

@@ -28,7 +28,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mulligan.data import decode, framing, labelling
+from mulligan.data import decode, framing, labelling, shelf
 from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, trim
 from mulligan.data.sources import Source
 
@@ -36,11 +36,16 @@ LEAST = 500
 """Pictures from which on a store pays: fewer are decoded in a second or two."""
 
 
+LABELS = "labels.bin"
+
+
 @dataclass(frozen=True)
 class Kept:
-    """What a store holds. pixels: uint8 (N, C, H, W), mapped. facts: plain JSON."""
+    """What a store holds. pixels: uint8 (N, C, H, W), mapped. labels: int64 (N,) or None. facts:
+    plain JSON."""
 
     pixels: Tensor
+    labels: Tensor | None
     facts: dict[str, Any]
 
 
@@ -88,11 +93,14 @@ def read(key: str) -> Kept | None:
         if (home / PIXELS).stat().st_size != size:
             return None
         pixels = torch.from_file(str(home / PIXELS), shared=False, size=size, dtype=torch.uint8)
+        label = None
+        if "label" in facts["fields"]:
+            label = torch.from_numpy(np.fromfile(home / LABELS, np.int64).reshape(shape[0]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
     with suppress(OSError):
         os.utime(home / FACTS)
-    return Kept(pixels.view(shape), facts)
+    return Kept(pixels.view(shape), label, facts)
 
 
 class Draft:
@@ -106,14 +114,14 @@ class Draft:
             shutil.rmtree(old, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
         try:
-            if shutil.disk_usage(self.home).free < size + (size >> 4):
-                raise OSError(f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}")
+            if reason := lacks_room(size):
+                raise OSError(reason)
             self.pixels = np.memmap(self.home / PIXELS, np.uint8, "w+", shape=shape)
         except BaseException:
             self.drop()
             raise
 
-    def compact(self, good: Sequence[int]) -> NDArray[np.uint8]:
+    def compact(self, good: Sequence[int] | NDArray[np.int32]) -> NDArray[np.uint8]:
         """The rows that decoded, moved together."""
         if len(good) < len(self.pixels):
             for place, row in enumerate(good):  # downwards only: nothing is overwritten before use
@@ -121,12 +129,17 @@ class Draft:
                     self.pixels[place] = self.pixels[row]
         return self.pixels[: len(good)]
 
-    def publish(self, count: int, facts: dict[str, Any]) -> Kept | None:
-        """Keep the first `count` rows, and give the store its name. None if that failed."""
+    def publish(self, count: int, facts: dict[str, Any], label: Tensor | None) -> Kept | None:
+        """Keep the first `count` rows, and give the store its name. None if that failed.
+
+        label: int64 (count,), in a file of their own: as JSON a million took 100 MB.
+        """
         shape = (count, *self.pixels.shape[1:])
         del self.pixels
         with suppress(OSError):
             os.truncate(self.home / PIXELS, int(np.prod(shape)))
+            if label is not None:
+                label.numpy().tofile(self.home / LABELS)
             (self.home / FACTS).write_text(json.dumps({**facts, "shape": shape}))
             with (self.home / PIXELS).open("rb+") as file:
                 os.fsync(file.fileno())
@@ -140,6 +153,19 @@ class Draft:
     def drop(self) -> None:
         """Remove what was written so far."""
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def lacks_room(size: int) -> str:
+    """Why the cache has no room for so many bytes of pixels; empty if it has."""
+    if size > shelf.MOST_BYTES:
+        return (
+            f"{size / 1e9:.1f} GB are more than the cache may hold, {shelf.MOST_BYTES / 1e9:.1f} GB"
+        )
+    place = next((at for at in (folder(), *folder().parents) if at.exists()), folder())
+    with suppress(OSError):
+        if shutil.disk_usage(place).free < size + (size >> 4):
+            return f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}"
+    return ""
 
 
 @contextmanager

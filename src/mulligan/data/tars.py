@@ -23,6 +23,7 @@ from mulligan.data.sources import (
     MOST_TOTAL,
     RATIO_FROM,
     Entry,
+    Shared,
     Source,
     is_hidden,
     printable,
@@ -83,7 +84,7 @@ def from_tar(path: Path) -> Source:
     Links, devices, sparse files, absolute names and names with '..' are skipped. Raises DataError
     for no tar, one that is cut off, too many members, or one that grows suspiciously.
     """
-    source, plain = Source(), path
+    source, plain = Source(twice="a second member of the same name"), path
     try:
         with path.open("rb") as file:
             first = file.read(6)
@@ -120,20 +121,22 @@ def _unpacked(path: Path, opener: Callable[[Any], Any]) -> Path:
 
 
 def _list(path: Path, source: Source, stamp: int) -> None:
-    seen: set[str] = set()
+    count, how = 0, partial(_part, path)
     with tarfile.open(path, "r:") as archive:
-        for count, member in enumerate(archive):
-            if count >= MOST_ENTRIES:
+        while (member := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined] # it keeps a kilobyte of each
+            count += 1
+            if count > MOST_ENTRIES:
                 raise DataError(f"{path} has more than {MOST_ENTRIES} members")
-            name = member.name.removeprefix("./")
-            if member.isdir() or is_hidden(name):
+            raw = member.name.removeprefix("./")
+            if member.isdir() or is_hidden(raw):
                 continue
-            if reason := refused_name(name, seen) or _kind(member):
-                source.skip(printable(name), reason)
+            name = printable(raw)
+            if reason := refused_name(raw) or _kind(member):
+                source.skip(name, reason)
                 continue
-            seen.add(name)
-            opener = partial(_part, path, member.offset_data, member.size)
-            source.add(Entry(printable(name), member.size, opener, stamp))
+            opener = Shared(how, name, member.size, member.offset_data)
+            source.add(Entry(name, member.size, opener, stamp))
 
 
 def _kind(member: tarfile.TarInfo) -> str:
@@ -144,5 +147,5 @@ def _kind(member: tarfile.TarInfo) -> str:
     return "" if member.isreg() else "not a plain file"
 
 
-def _part(path: Path, start: int, size: int) -> BinaryIO:
+def _part(path: Path, name: str, size: int, start: int) -> BinaryIO:
     return io.BufferedReader(Part(path, start, size))

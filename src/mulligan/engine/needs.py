@@ -8,15 +8,14 @@ the averaged weights come on top.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mulligan.data.room import free_memory
 from mulligan.engine import quickest
 from mulligan.engine.calibrate import scratch
 from mulligan.engine.job import Job
@@ -91,18 +90,7 @@ def bytes_free(device: str) -> int | None:
     """Bytes that a run may still take on this device; None where that cannot be told."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(torch.device(device))[0])
-    if device != "cpu":
-        return None
-    try:
-        text = Path("/proc/meminfo").read_text()
-        lines = dict(line.split(":", 1) for line in text.splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None
+    return free_memory() if device == "cpu" else None
 
 
 class Kept:
