@@ -139,7 +139,10 @@ def _from_float(image: Image.Image) -> Image.Image:
     if not (values.min() >= 0 and values.max() <= 1):  # also refuses NaN
         raise UnusableError("float pixels outside [0, 1] have no defined range")
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))
+        key = image.info.get("transparency")
 
+        if isinstance(key, int):
+            image.putalpha(Image.fromarray(np.where(wide == key, 0, 255).astype(np.uint8)))
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
@@ -152,8 +155,9 @@ def _check_size(image: Image.Image) -> None:
 
 def _is_grey(image: Image.Image) -> bool:
     if image.mode == "P" and image.palette is not None and image.palette.mode == "RGB":
-        colours = np.frombuffer(image.palette.tobytes(), dtype=np.uint8)
-        colours = colours[: len(colours) // 3 * 3].reshape(-1, 3)
+        held = Image.new("P", (1, 1))
+        held.putpalette(image.palette)  # BMP and TIFF keep theirs as BGRX or in planes
+        colours = np.array(held.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
         return bool((colours == colours[:, :1]).all())
     return image.mode in GREY_MODES or image.mode.startswith("I")
 
