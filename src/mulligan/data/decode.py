@@ -6,7 +6,10 @@ is used. Transparent pictures are put on white unless four channels are asked fo
 
 from __future__ import annotations
 
+import errno
+import re
 import struct
+import threading
 import warnings
 import zipfile
 import zlib
@@ -21,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 64_000_000  # 192 MB as RGB
+MOST_SCANS = 100  # of a JPEG; honest ones have a dozen, and each costs a pass over all pixels
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
@@ -46,6 +50,31 @@ class UnusableError(Exception):
     """A picture that cannot be used; the message is the reason."""
 
 
+class Room:
+    """A limit on the pixels in hand: threads wait until there is room for theirs.
+
+    Large pictures take a gigabyte each while they are converted, and there are many threads.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.taken, self.turn = most, 0, threading.Condition()
+
+    @contextmanager
+    def for_pixels(self, count: int) -> Iterator[None]:
+        """Inside, `count` pixels are in hand; more than there may be are let in alone."""
+        with self.turn:
+            self.turn.wait_for(lambda: not self.taken or self.taken + count <= self.most)
+            self.taken += count
+        try:
+            yield
+        finally:
+            with self.turn:
+                self.taken -= count
+                self.turn.notify_all()
+
+
+ROOM = Room(MOST_PIXELS)
+
 UNREADABLE = (*BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnusableError)
 """The same, and what a damaged zip raises besides."""
 
@@ -56,6 +85,8 @@ def quiet_decoders() -> Iterator[None]:
 
     Warnings are global to the process: enter once around a pool of threads, not inside them.
     """
+    # blocks larger than malloc keeps (32 MB): else threads held on to a GB of freed pictures
+    Image.core.set_block_size(1 << 26)  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -68,6 +99,9 @@ def read_header(stream: BinaryIO) -> tuple[int, bool]:
     Raises UnusableError for other formats, and for too large and too small pictures.
     """
     try:
+        if isinstance(stream, zipfile.ZipExtFile) and stream.peek(2)[:2] in (b"II", b"MM"):
+            # every step back in a member unpacks it anew, and a TIFF may take one for each tag
+            stream = BytesIO(stream.read())
         with Image.open(stream, formats=FORMATS) as image:
             _check_size(image)
             return min(image.size), _is_grey(image)
@@ -93,8 +127,10 @@ def opened(content: bytes) -> Iterator[tuple[Image.Image, Image.Image]]:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image)
-            image.load()
-            yield image, ImageOps.exif_transpose(image)
+            _check_scans(content)
+            with ROOM.for_pixels(image.width * image.height):
+                image.load()
+                yield image, ImageOps.exif_transpose(image)
     except BROKEN as error:
         raise UnusableError(why(error)) from error
 
@@ -151,6 +187,21 @@ def _check_size(image: Image.Image) -> None:
         raise UnusableError(f"{width}x{height} pixels are more than {limit} megapixels")
     if min(image.size) < SMALLEST:
         raise UnusableError(f"{width}x{height} pixels are too small, {SMALLEST} are the least")
+
+
+MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+"""What begins a segment of a JPEG; the others are part of the data of a scan."""
+
+
+def _check_scans(content: bytes) -> None:
+    if not content.startswith(b"\xff\xd8") or content.count(b"\xff\xda") <= MOST_SCANS:
+        return
+    scans, at = 0, 2
+    while (found := MARKER.search(content, at)) and not found[0].endswith(b"\xd9"):
+        scans += found[0].endswith(b"\xda")
+        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
+    if scans > MOST_SCANS:
+        raise UnusableError(f"a JPEG of {scans} scans, {MOST_SCANS} are the most")
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -193,6 +193,8 @@ def _refusal(member: zipfile.ZipInfo, seen: set[str]) -> str:
         return "encrypted"
     if member.file_size > RATIO_FROM and member.file_size > MOST_RATIO * member.compress_size:
         return f"grows more than {MOST_RATIO} times when unpacked"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "packed in another way than deflate"  # 4 KB of bzip2 may unpack to 4 GB at once
     return ""
 
 
