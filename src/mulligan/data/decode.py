@@ -139,7 +139,10 @@ def plain(image: Image.Image, channels: int) -> Image.Image:
     """The picture in mode L, RGB or RGBA for 1, 3 or 4 channels."""
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
+        key = image.info.get("transparency")
         image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))  # 65535 is 255 x 257
+        if isinstance(key, int):
+            image.putalpha(Image.fromarray(np.where(wide == key, 0, 255).astype(np.uint8)))
     elif image.mode == "I":
         raise UnusableError("32-bit integer pixels have no defined range")
     elif image.mode == "F":
@@ -175,10 +178,7 @@ def _from_float(image: Image.Image) -> Image.Image:
     if not (values.min() >= 0 and values.max() <= 1):  # also refuses NaN
         raise UnusableError("float pixels outside [0, 1] have no defined range")
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))
-        key = image.info.get("transparency")
 
-        if isinstance(key, int):
-            image.putalpha(Image.fromarray(np.where(wide == key, 0, 255).astype(np.uint8)))
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
@@ -211,6 +211,13 @@ def _is_grey(image: Image.Image) -> bool:
         colours = np.array(held.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
         return bool((colours == colours[:, :1]).all())
     return image.mode in GREY_MODES or image.mode.startswith("I")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the file could not be read at all, for a reason that may be gone the next time."""
+    causes = (error, error.__cause__)
+    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
+    return bool(numbers - {None, errno.EINVAL})  # invalid: an offset in the picture is
 
 
 def why(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from mulligan.data.decode import (
     SMALLEST,
     UNREADABLE,
     decode,
+    is_passing,
     quiet_decoders,
     read_header,
     why,
@@ -78,6 +79,9 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
             draft.drop()
         raise
     del array
+    if draft and source.unread:  # a store would say so for ever
+        draft.drop()
+        return data  # its pixels are still mapped
     return _published(path, data, draft) if draft else data
 
 
@@ -172,6 +176,7 @@ def _survey(source: Source) -> tuple[list[Entry], list[int], bool]:
                 side, is_grey = read_header(stream)
         except UNREADABLE as error:
             source.skip(entry.name, why(error))
+            source.unread = source.unread or is_passing(error)
             continue
         kept.append(entry)
         sides.append(side)
@@ -200,6 +205,7 @@ def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> 
                 array[position] = decode(kept[position].read(), size, channels)
             except UNREADABLE as error:
                 failures.append((position, why(error)))
+                source.unread = source.unread or is_passing(error)
         return failures
 
     failed: dict[int, str] = {}

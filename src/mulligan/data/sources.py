@@ -52,13 +52,15 @@ class Entry:
 class Source:
     """Pictures by name, the file that lists their classes, and what cannot be used and why.
 
-    lists: all files that may be the list of classes; `settle` chooses one.
+    lists: all files that may be the list of classes; `settle` chooses one. unread: whether the
+    system would not give the content of a picture, which it may do the next time.
     """
 
     pictures: list[Entry] = field(default_factory=list)
     lists: list[Entry] = field(default_factory=list)
     labels: Entry | None = None
     skipped: list[Skipped] = field(default_factory=list)
+    unread: bool = False
     close: Callable[[], None] = lambda: None
 
     def add(self, entry: Entry) -> None:
@@ -191,10 +193,10 @@ def _refusal(member: zipfile.ZipInfo, seen: set[str]) -> str:
         return "a link"
     if member.flag_bits & 1:
         return "encrypted"
-    if member.file_size > RATIO_FROM and member.file_size > MOST_RATIO * member.compress_size:
-        return f"grows more than {MOST_RATIO} times when unpacked"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "packed in another way than deflate"  # 4 KB of bzip2 may unpack to 4 GB at once
+    if member.file_size > RATIO_FROM and member.file_size > MOST_RATIO * member.compress_size:
+        return f"grows more than {MOST_RATIO} times when unpacked"
     return ""
 
 

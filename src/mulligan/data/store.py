@@ -8,6 +8,7 @@ process. Stores that were used longest ago go when all together are too large.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -120,6 +121,7 @@ class Draft:
             if shutil.disk_usage(self.home).free < size + (size >> 4):
                 raise OSError(f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}")
             self.pixels = np.memmap(self.home / PIXELS, np.uint8, "w+", shape=shape)
+            _reserve(self.home / PIXELS, size)
         except BaseException:
             self.drop()
             raise
@@ -151,6 +153,21 @@ class Draft:
     def drop(self) -> None:
         """Remove what was written so far."""
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Take the room on the disk now: a page that finds none later ends the process (SIGBUS).
+
+    Raises OSError if there is none. File systems that cannot promise it are believed.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("rb+") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
 
 
 def stores() -> list[tuple[str, int, float]]:
