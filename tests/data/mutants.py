@@ -211,10 +211,9 @@ def mutants(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
         yield kind, content
 
 
-def lay_mutants(root: Path, count: int, seed: int) -> list[str]:
-    """Write them into a folder, each with its format's suffix; the names."""
-    names = []
+def lay_mutants(root: Path, count: int, seed: int) -> None:
+    """Write them into a folder for each format."""
+    for kind in SUFFIX:
+        (root / kind).mkdir(parents=True)
     for number, (kind, content) in enumerate(mutants(count, seed)):
-        names.append(f"{number:05d}.{SUFFIX[kind]}")
-        (root / names[-1]).write_bytes(content)
-    return names
+        (root / kind / f"{number:06d}.{SUFFIX[kind]}").write_bytes(content)
