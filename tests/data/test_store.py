@@ -158,6 +158,9 @@ def test_two_processes_at_once_pack_once(tmp_path: Path) -> None:
     said = [child.communicate(timeout=60)[0].split() for child in children]
     assert sorted(lines.count("decoded") for lines in said) == [0, COUNT + 1]  # one is broken
     assert said[0][-1] == said[1][-1]
+    assert len(store.stores()) == 1
+    assert not list(store.folder().glob(".*.*"))
+    assert open_data(path).manifest["sha256"] == said[0][-1]
 
 
 def test_a_full_disk_costs_the_store_and_nothing_else(
