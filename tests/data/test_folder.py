@@ -3,11 +3,14 @@
 import io
 import json
 import os
+import socket
 import stat
 import struct
+import tempfile
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -215,11 +218,79 @@ def test_pipes_devices_links_and_odd_names_never_block(tmp_path):
     assert "".join(file["file"] for file in data.manifest["files"]).encode()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_skipped(tmp_path):
-    path = lay(tmp_path, {"a.png": png(), "b.png": png()})
-    (tmp_path / "b.png").chmod(0)
-    assert skipped(open_data(path)) == {"b.png": "Permission denied"}
+@pytest.fixture
+def nobody():
+    """The rights of nobody in particular: root may read everything."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        yield
+        os.seteuid(0)
+    else:
+        yield
+
+
+@pytest.fixture
+def public_folder():
+    """A folder that nobody in particular may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+        (Path(name) / "closed").chmod(0o755)
+
+
+def test_files_and_folders_without_permission_are_skipped(public_folder, request):
+    files = {"a.png": png(), "b.png": png(), "closed/c.png": png()}
+    path = lay(public_folder, files)
+    (public_folder / "b.png").chmod(0)
+    (public_folder / "closed").chmod(0)
+    request.getfixturevalue("nobody")
+    data = open_data(path)
+    assert [file["file"] for file in data.manifest["files"]] == ["a.png"]
+    assert skipped(data) == {
+        "b.png": "Permission denied", "closed": "cannot be listed: Permission denied",
+    }  # fmt: skip
+
+
+def test_loops_sockets_thin_pictures_and_copies(tmp_path):
+    root = tmp_path / "root"
+    path = lay(
+        root,
+        {"in/a.png": png(10), "in/copy.png": png(10), "thin.png": png(size=(1, 10_000)),
+         "flat.png": png(size=(10_000, 1)), "a.png/inner.png": png(30)},
+    )  # fmt: skip
+    (root / "one.png").symlink_to(root / "two.png")
+    (root / "two.png").symlink_to(root / "one.png")
+    (root / "in" / "up").symlink_to(root)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(root / "s.png"))
+        data = open_data(path)
+    assert [file["file"] for file in data.manifest["files"]] == [
+        "a.png/inner.png", "in/a.png", "in/copy.png",
+    ]  # fmt: skip
+    assert reds(data) == [30, 10, 10]
+    reasons = skipped(data)
+    assert sorted(reasons) == ["flat.png", "in/up", "one.png", "s.png", "thin.png", "two.png"]
+    assert reasons["s.png"] == "not a plain file"
+    assert reasons["in/up"] == "a link to a folder that is read already"
+    assert all("too small" in reasons[name] for name in ("flat.png", "thin.png"))
+
+
+def test_a_list_or_a_pattern_of_odd_files_never_blocks(tmp_path):
+    lay(tmp_path, {"good.png": png(10), "below/x.png": png(11)})
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "null.png").symlink_to("/dev/null")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing")
+    (tmp_path / "folder.png").mkdir()
+    names = ["good.png", "pipe.png", "null.png", "zero.png", "gone.png", "folder.png"]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    data = open_data(str(tmp_path / "list.txt"))
+    assert reds(data) == [10]
+    reasons = skipped(data)
+    assert sorted(reasons) == sorted(names[1:])
+    odd = {name: reason for name, reason in reasons.items() if name != "gone.png"}
+    assert set(odd.values()) == {"not a plain file"}
+    assert reds(open_data(str(tmp_path / "*.png"))) == [10]
 
 
 @pytest.mark.parametrize("files", [{}, {"a.png": b"x"}, {"a.txt": b"x"}, {".a.png": png()}])

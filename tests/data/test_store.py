@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from PIL import Image
 
 from data.test_folder import lay, pack, png
 from mulligan.cli import main
-from mulligan.data import folder, shelf, store
+from mulligan.data import folder, shelf, sources, store
 from mulligan.data.dataset import content_sha256
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
@@ -119,7 +121,7 @@ def test_a_store_that_is_cut_off_or_not_whole_is_packed_anew(tmp_path: Path, cac
 
 PACK = """
 import sys, time
-from mulligan.data import folder, store
+from mulligan.data import folder, sources, store
 from mulligan.data.open import open_data
 store.LEAST = 10
 plain, pause = folder.decode, float(sys.argv[2])
@@ -157,6 +159,9 @@ def test_two_processes_at_once_pack_once(tmp_path: Path) -> None:
     said = [child.communicate(timeout=60)[0].split() for child in children]
     assert sorted(lines.count("decoded") for lines in said) == [0, COUNT + 1]  # one is broken
     assert said[0][-1] == said[1][-1]
+    assert len(shelf.stores()) == 1
+    assert not list(shelf.folder().glob(".*.*"))
+    assert open_data(path).manifest["sha256"] == said[0][-1]
 
 
 def test_a_full_disk_costs_the_store_and_nothing_else(
@@ -278,3 +283,54 @@ def test_opening_a_store_is_quick(tmp_path: Path) -> None:
     began = time.process_time()
     open_data(path)
     assert time.process_time() - began < 2
+
+
+def test_what_the_system_would_not_read_is_tried_again(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store would say for ever that access is denied; a damaged picture stays damaged."""
+    path, plain, denied = pictures(tmp_path / "set"), sources.open_regular, {"a/0002.png"}
+
+    def opened(file: Path) -> Any:
+        if str(file.relative_to(path)) in denied:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return plain(file)
+
+    monkeypatch.setattr(sources, "open_regular", opened)
+    first = open_data(path)
+    assert {"file": "a/0002.png", "reason": "Permission denied"} in first.manifest["skipped"]
+    assert len(first) == COUNT - 1
+    assert shelf.stores() == []
+    assert not list(cache.glob(".*.*"))
+    assert content_sha256(first.arrays) == first.manifest["sha256"]  # its draft is gone
+    denied.clear()
+    assert len(open_data(path)) == COUNT
+    assert len(shelf.stores()) == 1
+
+
+FILLED = """
+import shutil, sys
+from mulligan.data import store
+from mulligan.data.open import open_data
+store.LEAST = 10
+there = shutil.disk_usage("/")._replace(free=1 << 40)
+shutil.disk_usage = lambda place: there  # as it was before others filled the disk
+data = open_data(sys.argv[1], size=(256, 256))
+print(len(data), *data.notes)
+"""
+
+
+def test_a_disk_that_others_fill_meanwhile_does_not_end_the_process(tmp_path: Path) -> None:
+    """Pages of a mapped file without room are a bus error, which nothing can catch."""
+    path, small = pictures(tmp_path / "set"), tmp_path / "small"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=4m none {small}"
+    own = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*own, mount], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    call = [*own, f'{mount} && exec "$@"', "sh", sys.executable, "-c", FILLED, path]
+    env = {**os.environ, "MULLIGAN_CACHE": str(small)}
+    done = subprocess.run(call, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{COUNT} ")
+    assert "No space left on device" in done.stdout

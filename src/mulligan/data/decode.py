@@ -6,7 +6,10 @@ is used. Transparent pictures are put on a background unless four channels are a
 
 from __future__ import annotations
 
+import errno
+import re
 import struct
+import threading
 import warnings
 import zipfile
 import zlib
@@ -23,6 +26,7 @@ from mulligan.data.framing import Framing, framed
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 64_000_000  # 192 MB as RGB
+MOST_SCANS = 100  # of a JPEG; honest ones have a dozen, and each costs a pass over all pixels
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
@@ -49,6 +53,31 @@ class UnusableError(Exception):
     """A picture that cannot be used; the message is the reason."""
 
 
+class Room:
+    """A limit on the pixels in hand: threads wait until there is room for theirs.
+
+    Large pictures take a gigabyte each while they are converted, and there are many threads.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.taken, self.turn = most, 0, threading.Condition()
+
+    @contextmanager
+    def for_pixels(self, count: int) -> Iterator[None]:
+        """Inside, `count` pixels are in hand; more than there may be are let in alone."""
+        with self.turn:
+            self.turn.wait_for(lambda: not self.taken or self.taken + count <= self.most)
+            self.taken += count
+        try:
+            yield
+        finally:
+            with self.turn:
+                self.taken -= count
+                self.turn.notify_all()
+
+
+ROOM = Room(MOST_PIXELS)
+
 UNREADABLE = (*BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnusableError)
 """The same, and what a damaged zip raises besides."""
 
@@ -59,6 +88,8 @@ def quiet_decoders() -> Iterator[None]:
 
     Warnings are global to the process: enter once around a pool of threads, not inside them.
     """
+    # blocks larger than malloc keeps (32 MB): else threads held on to a GB of freed pictures
+    Image.core.set_block_size(1 << 26)  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -71,6 +102,9 @@ def read_header(stream: BinaryIO) -> tuple[int, bool]:
     Raises UnusableError for other formats, and for too large and too small pictures.
     """
     try:
+        if isinstance(stream, zipfile.ZipExtFile) and stream.peek(2)[:2] in (b"II", b"MM"):
+            # every step back in a member unpacks it anew, and a TIFF may take one for each tag
+            stream = BytesIO(stream.read())
         with Image.open(stream, formats=FORMATS) as image:
             _check_size(image)
             return min(image.size), _is_grey(image)
@@ -99,8 +133,10 @@ def opened(content: bytes) -> Iterator[tuple[Image.Image, Image.Image]]:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image)
-            image.load()
-            yield image, ImageOps.exif_transpose(image)
+            _check_scans(content)
+            with ROOM.for_pixels(image.width * image.height):
+                image.load()
+                yield image, ImageOps.exif_transpose(image)
     except BROKEN as error:
         raise UnusableError(why(error)) from error
 
@@ -109,7 +145,10 @@ def plain(image: Image.Image, channels: int, framing: Framing = CENTRE) -> Image
     """The picture in mode L, RGB or RGBA for 1, 3 or 4 channels."""
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
+        key = image.info.get("transparency")
         image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))  # 65535 is 255 x 257
+        if isinstance(key, int):
+            image.putalpha(Image.fromarray(np.where(wide == key, 0, 255).astype(np.uint8)))
     elif image.mode == "I":
         raise UnusableError("32-bit integer pixels have no defined range")
     elif image.mode == "F":
@@ -144,12 +183,35 @@ def _check_size(image: Image.Image) -> None:
         raise UnusableError(f"{width}x{height} pixels are too small, {SMALLEST} are the least")
 
 
+MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+"""What begins a segment of a JPEG; the others are part of the data of a scan."""
+
+
+def _check_scans(content: bytes) -> None:
+    if not content.startswith(b"\xff\xd8") or content.count(b"\xff\xda") <= MOST_SCANS:
+        return
+    scans, at = 0, 2
+    while (found := MARKER.search(content, at)) and not found[0].endswith(b"\xd9"):
+        scans += found[0].endswith(b"\xda")
+        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
+    if scans > MOST_SCANS:
+        raise UnusableError(f"a JPEG of {scans} scans, {MOST_SCANS} are the most")
+
+
 def _is_grey(image: Image.Image) -> bool:
     if image.mode == "P" and image.palette is not None and image.palette.mode == "RGB":
-        colours = np.frombuffer(image.palette.tobytes(), dtype=np.uint8)
-        colours = colours[: len(colours) // 3 * 3].reshape(-1, 3)
+        held = Image.new("P", (1, 1))
+        held.putpalette(image.palette)  # BMP and TIFF keep theirs as BGRX or in planes
+        colours = np.array(held.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
         return bool((colours == colours[:, :1]).all())
     return image.mode in GREY_MODES or image.mode.startswith("I")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the file could not be read at all, for a reason that may be gone the next time."""
+    causes = (error, error.__cause__)
+    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
+    return bool(numbers - {None, errno.EINVAL})  # invalid: an offset in the picture is
 
 
 def why(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from mulligan.data.decode import (
     SMALLEST,
     UNREADABLE,
     decode,
+    is_passing,
     quiet_decoders,
     read_header,
     why,
@@ -114,6 +115,9 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
             draft.drop()
         raise
     del array
+    if draft and source.unread:  # a store would say so for ever
+        draft.drop()
+        return data  # its pixels are still mapped
     return _published(path, data, draft) if draft else data
 
 
@@ -164,7 +168,7 @@ def surveyed(source: Source) -> tuple[Index, NDArray[np.int32], bool]:
     kept, sides, every_grey = array("i"), array("i"), True
 
     def work(start: int, stop: int) -> list[tuple[int, bool] | str]:
-        return [_header(entry) for entry in source.pictures[start:stop]]
+        return [_header(source, entry) for entry in source.pictures[start:stop]]
 
     place = 0
     for found in in_chunks(work, len(source.pictures)):
@@ -179,12 +183,13 @@ def surveyed(source: Source) -> tuple[Index, NDArray[np.int32], bool]:
     return source.pictures.take(kept), np.asarray(sides, dtype=np.int32), every_grey
 
 
-def _header(entry: Entry) -> tuple[int, bool] | str:
+def _header(source: Source, entry: Entry) -> tuple[int, bool] | str:
     """Short side and whether it is grey, or why it cannot be used."""
     try:
         with entry.open() as stream:
             return read_header(stream)
     except UNREADABLE as error:
+        source.unread = source.unread or is_passing(error)
         return why(error)
 
 
@@ -211,6 +216,7 @@ def _decode_all(
                 pixels[position] = decode(kept[position].read(), size, channels, framing)
             except UNREADABLE as error:
                 failures.append((position, why(error)))
+                source.unread = source.unread or is_passing(error)
         return failures
 
     good = np.ones(len(kept), dtype=bool)

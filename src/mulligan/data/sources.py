@@ -35,13 +35,15 @@ class Source:
     """Pictures by name, the file that lists their classes, and what cannot be used and why.
 
     lists: all files that may be the list of classes; `settle` chooses one. twice: why the second of
-    two pictures of one name is not used; empty where names cannot be the same.
+    two pictures of one name is not used; empty where names cannot be the same. unread: whether the
+    system would not give the content of a picture, which it may do the next time.
     """
 
     pictures: Index = field(default_factory=Index)
     lists: list[Entry] = field(default_factory=list)
     labels: Entry | None = None
     skipped: Skips = field(default_factory=Skips)
+    unread: bool = False
     close: Callable[[], None] = lambda: None
     twice: str = ""
 
@@ -208,6 +210,8 @@ def _refusal(member: zipfile.ZipInfo) -> str:
         return "a link"
     if member.flag_bits & 1:
         return "encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "packed in another way than deflate"  # 4 KB of bzip2 may unpack to 4 GB at once
     if member.file_size > RATIO_FROM and member.file_size > MOST_RATIO * member.compress_size:
         return f"grows more than {MOST_RATIO} times when unpacked"
     return ""

@@ -8,6 +8,7 @@ process.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -117,6 +118,7 @@ class Draft:
             if reason := lacks_room(size):
                 raise OSError(reason)
             self.pixels = np.memmap(self.home / PIXELS, np.uint8, "w+", shape=shape)
+            _reserve(self.home / PIXELS, size)
         except BaseException:
             self.drop()
             raise
@@ -166,6 +168,21 @@ def lacks_room(size: int) -> str:
         if shutil.disk_usage(place).free < size + (size >> 4):
             return f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}"
     return ""
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Take the room on the disk now: a page that finds none later ends the process (SIGBUS).
+
+    Raises OSError if there is none. File systems that cannot promise it are believed.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("rb+") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
 
 
 @contextmanager

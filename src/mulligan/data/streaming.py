@@ -59,7 +59,7 @@ def streamed(
     pixels = Streamed(kept, seen.hashes, read, read.shape, label)
     own = len(notes)  # those of this opening: the next one may have other reasons
     data = described(path, source, kept, cast(Tensor, pixels), notes, seen.sha256)
-    if key:
+    if key and not source.unread:
         facts = {
             "shape": list(pixels.shape),
             "fields": fields_to_json(data.fields),

@@ -76,7 +76,7 @@ def reopen(run: Run, world: World, screen: Screen, images: str | None, device: s
     )
     state = found.state
     values = _values(run, state, images, device)
-    data = _same_data(state)
+    data = _same_data(run, state)
     recipe = trained_recipe(found)
     settings = recipe.Settings(**state["settings"])
     plan = Plan(
@@ -144,7 +144,7 @@ def _values(
     return values
 
 
-def _same_data(state: dict[str, Any]) -> Any:
+def _same_data(run: Run, state: dict[str, Any]) -> Any:
     fields = fields_from_json(state["fields"])
     real, name = fields["real"], state["data"]["name"]
     size, channels = (real.size, real.channels) if isinstance(real, Image) else (None, None)
@@ -158,11 +158,28 @@ def _same_data(state: dict[str, Any]) -> Any:
         )
     if data.manifest["sha256"] != state["data"]["sha256"]:
         raise DataError(
-            f"the data in {name} are not those this run was trained on "
-            f"(sha256 {data.manifest['sha256'][:12]}..., then {state['data']['sha256'][:12]}...)",
+            f"the data in {name} are not those this run was trained on: "
+            f"{_what_changed(run, data.manifest)} (sha256 {data.manifest['sha256'][:12]}..., then "
+            f"{state['data']['sha256'][:12]}...)",
             "put the old data back, or start a new run",
         )
     return data
+
+
+def _what_changed(run: Run, manifest: dict[str, Any]) -> str:
+    """Which files differ from those in the run's data.json, one of each kind by name."""
+    try:
+        before = {file["file"]: file["bytes"] for file in run.read_json("data.json")["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return "its data.json cannot be read"
+    now = {file["file"]: file["bytes"] for file in manifest["files"]}
+    kinds = {
+        "gone or unusable": sorted(before.keys() - now.keys()),
+        "new": sorted(now.keys() - before.keys()),
+        "of another size": sorted(n for n in before.keys() & now.keys() if before[n] != now[n]),
+    }
+    said = [f"{len(names)} {kind}, such as {names[0]}" for kind, names in kinds.items() if names]
+    return "; ".join(said) or "the same files by name and size, with other content"
 
 
 def _announce(run: Run, job: Job, screen: Screen) -> None:
