@@ -30,16 +30,16 @@ def without_labels(data: DataSet) -> DataSet:
 
 def test_labels_choose_a_recipe_that_is_told_them() -> None:
     assert automatic.recipe_for(digits()).value == "cgan"
-    assert automatic.recipe_for(without_labels(digits())).value == "dcgan"
-    assert automatic.recipe_for(select_label(digits(), "7")).value == "dcgan"
+    assert automatic.recipe_for(without_labels(digits())).value == "r3gan"
+    assert automatic.recipe_for(select_label(digits(), "7")).value == "r3gan"
     assert automatic.recipe_for(open_data("2d:ring")).value == "r3gan"
 
 
 def test_classes_of_few_rows_are_no_reason() -> None:
     assert automatic.recipe_for(digits(1000)).value == "cgan"
-    assert automatic.recipe_for(digits(999)).value == "dcgan"
+    assert automatic.recipe_for(digits(999)).value == "r3gan"
     one = replace(digits(), fields={**digits().fields, "label": Label(("all",))})
-    assert automatic.recipe_for(one).value == "dcgan"
+    assert automatic.recipe_for(one).value == "r3gan"
 
 
 def test_few_pictures_are_augmented_as_the_recipe_allows() -> None:

@@ -110,7 +110,7 @@ def test_points_get_the_settings_that_were_searched_for_them() -> None:
     assert plan.settings.latent == 3  # flags are stronger
     assert plan["images"] == 20_000 * 512
     pictures = make_plan("digits", given)
-    assert pictures.settings.rate == 5e-4
+    assert (pictures.settings.body, pictures.settings.rate) == ("plain", 1e-3)
     assert pictures["batch"] == 64
 
 

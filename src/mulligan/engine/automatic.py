@@ -18,8 +18,9 @@ FEW = 10_000
 def recipe_for(data: DataSet) -> Value:
     """The recipe that `auto` means for these data.
 
-    With classes cgan was nearest to the data of all recipes after 200,000 images, on both sets that
-    were tried (docs/results/recipes/); for points see docs/results/points-modes.md.
+    With classes cgan is nearest to the data of all after a minute (docs/results/search-60s.md).
+    Without, dcgan and r3gan are as near, but dcgan was seen to end in one picture on sets of few
+    thousand, and r3gan never (docs/results/pictures.md). Points: docs/results/points-modes.md.
     """
     label = data.fields.get("label")
     if isinstance(data.fields["real"], Points):
@@ -30,7 +31,7 @@ def recipe_for(data: DataSet) -> Value:
             return Value(
                 "cgan", "default", f"the data have {classes} classes, which help it to learn"
             )
-    return Value("dcgan", "default", "convolutions, for images")
+    return Value("r3gan", "default", "it keeps the variety of pictures without classes")
 
 
 def few(recipe: type[Recipe], data: DataSet) -> Layer | None:

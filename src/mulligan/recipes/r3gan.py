@@ -39,8 +39,8 @@ class R3GAN(Duel):
     class Settings(Duel.Settings):
         body: Body = knob(
             "auto",
-            "pair of networks: auto is compact for images and points for points, the others are "
-            "those of the other recipes",
+            "pair of networks: plain for images and points for points, unless one is named; auto "
+            "is compact for images",
         )
         paper: bool = knob(False, "the paper's network instead of body's; slow on a CPU")
         labels: bool = knob(False, "tell both networks the class")
@@ -81,6 +81,7 @@ class R3GAN(Duel):
         "xl": Preset("the paper's network, 768 channels", {**PAPER, "width": 768}, {"batch": 512}),
     }
     prefers: ClassVar[dict[type[Field], Preset]] = {
+        Image: Preset("nearest to the data after a minute", {"body": "plain", "rate": 1e-3}),
         Points: Preset(
             "found by search on ring and grid",
             settings={
@@ -95,7 +96,7 @@ class R3GAN(Duel):
                 "ema": 100_000,
             },
             run={"batch": 512, "rounds": 20_000, "patience": 0},
-        )
+        ),
     }
     couples_rows: ClassVar[bool] = True  # the generators of other bodies have batch norm
     settings: Settings
