@@ -22,7 +22,7 @@ from torch import Tensor
 from mulligan.data import duplicates
 from mulligan.data.dataset import DataSet
 from mulligan.data.decode import quiet_decoders
-from mulligan.data.folder import source_of
+from mulligan.data.kinds import source_of
 from mulligan.data.survey import SMALL, Shot, survey
 from mulligan.engine.calibrate import images_in
 from mulligan.engine.plan import Plan, make_plan

@@ -23,10 +23,9 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
+from mulligan.data.kinds import called, source_of
 from mulligan.data.labelling import class_of_each
-from mulligan.data.lists import fixed_part, from_list, from_pattern, is_pattern
-from mulligan.data.sources import Entry, Source, from_folder, from_zip
-from mulligan.data.tars import from_tar, is_tar
+from mulligan.data.sources import Entry, Source
 from mulligan.errors import DataError
 from mulligan.fields import Fields, Image, Label, fields_from_json, fields_to_json
 
@@ -101,7 +100,7 @@ def _described(
         values, names = found
         fields["label"], arrays["label"] = Label(names), labels(values)
     return build(
-        _called(path),
+        called(path),
         fields,
         arrays,
         source=str(path.resolve()),
@@ -130,30 +129,10 @@ def _mapped(path: Path, kept: store.Kept) -> DataSet:
     arrays = {"real": kept.pixels}
     if facts["labels"] is not None:
         arrays["label"] = labels(facts["labels"])
-    own = {"name": _called(path), "source": str(path.resolve())}
+    own = {"name": called(path), "source": str(path.resolve())}
     manifest = {**facts["manifest"], **own}
     fields = fields_from_json(facts["fields"])
     return DataSet(own["name"], fields, arrays, manifest, tuple(facts["notes"]))
-
-
-def source_of(path: Path) -> Source:
-    """The files of a folder, an archive, a list or a pattern."""
-    if is_pattern(str(path)) and not path.exists():
-        return from_pattern(str(path))
-    if path.is_dir():
-        return from_folder(path)
-    if path.suffix.lower() == ".txt":
-        return from_list(path)
-    return from_tar(path) if is_tar(path) else from_zip(path)
-
-
-def _called(path: Path) -> str:
-    """What the data are called: the folder's name, or the file's without its kind."""
-    if is_pattern(str(path)) and not path.exists():
-        path = fixed_part(path)
-    if path.is_dir():
-        return path.resolve().name
-    return Path(path.stem).stem if path.stem.endswith(".tar") else path.stem
 
 
 def default_size(sides: Sequence[int]) -> tuple[int, int]:
