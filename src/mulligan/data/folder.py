@@ -59,7 +59,7 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
     kept, sides, grey = _survey(source)
     if kept and size is None:
         size = default_size(sides)
-    channels, notes = channels or (1 if grey else 3), []
+    channels, notes = channels or (1 if grey else 3), [*source.notes]
     shape = (len(kept), channels, *(size or (SMALLEST, SMALLEST)))
     draft = None
     if key and kept:

@@ -52,13 +52,15 @@ class Entry:
 class Source:
     """Pictures by name, the file that lists their classes, and what cannot be used and why.
 
-    lists: all files that may be the list of classes; `settle` chooses one.
+    lists: all files that may be the list of classes; `settle` chooses one. notes: what the user
+    should know of how the source was read.
     """
 
     pictures: list[Entry] = field(default_factory=list)
     lists: list[Entry] = field(default_factory=list)
     labels: Entry | None = None
     skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
 
     def add(self, entry: Entry) -> None:
