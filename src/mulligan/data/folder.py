@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -23,7 +22,7 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
-from mulligan.data.kinds import called, source_of
+from mulligan.data.kinds import Place, called, origin, source_of
 from mulligan.data.labelling import class_of_each
 from mulligan.data.sources import Entry, Source
 from mulligan.errors import DataError
@@ -36,8 +35,8 @@ Plan = tuple[tuple[int, int] | None, int | None]
 CHUNK = 64  # pictures a task of the pool: one task each would cost more than a tiny picture
 
 
-def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None) -> DataSet:
-    """The pictures of a folder, zip, tar, list (.txt) or pattern, in order of name.
+def open_pictures(path: Place, size: tuple[int, int] | None, channels: int | None) -> DataSet:
+    """The pictures of a folder, zip, tar, list (.txt), pattern, table or address, in order of name.
 
     size: None is a square whose side is the largest power of two that the median short side
     holds, at most 64. channels: None is 1 if every picture is grey, else 3.
@@ -53,7 +52,7 @@ def open_pictures(path: Path, size: tuple[int, int] | None, channels: int | None
             return _mapped(path, kept) if kept else _decoded(path, source, (size, channels), key)
 
 
-def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
+def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one."""
     size, channels = plan
     kept, sides, grey = _survey(source)
@@ -81,7 +80,7 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
 
 
 def _described(
-    path: Path,
+    path: Place,
     source: Source,
     entries: list[Entry],
     array: NDArray[np.uint8],
@@ -103,14 +102,14 @@ def _described(
         called(path),
         fields,
         arrays,
-        source=str(path.resolve()),
+        source=origin(path),
         files=[{"file": entry.name, "bytes": entry.size} for entry in entries],
         skipped=source.skipped,
         notes=notes,
     )
 
 
-def _published(path: Path, data: DataSet, draft: store.Draft) -> DataSet:
+def _published(path: Place, data: DataSet, draft: store.Draft) -> DataSet:
     """The same data, from the store that they are put into; from memory if that fails."""
     label = data.arrays.get("label")
     facts = {
@@ -123,13 +122,13 @@ def _published(path: Path, data: DataSet, draft: store.Draft) -> DataSet:
     return _mapped(path, kept) if kept else data  # its pixels are still mapped
 
 
-def _mapped(path: Path, kept: store.Kept) -> DataSet:
+def _mapped(path: Place, kept: store.Kept) -> DataSet:
     """The data set of a store, called after this path."""
     facts = kept.facts
     arrays = {"real": kept.pixels}
     if facts["labels"] is not None:
         arrays["label"] = labels(facts["labels"])
-    own = {"name": called(path), "source": str(path.resolve())}
+    own = {"name": called(path), "source": origin(path)}
     manifest = {**facts["manifest"], **own}
     fields = fields_from_json(facts["fields"])
     return DataSet(own["name"], fields, arrays, manifest, tuple(facts["notes"]))
@@ -192,7 +191,7 @@ def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> 
     return [position for position in range(len(kept)) if position not in failed]
 
 
-def _nothing(path: Path, skipped: list[Skipped]) -> DataError:
+def _nothing(path: Place, skipped: list[Skipped]) -> DataError:
     reasons = f"; {_skip_note(skipped)}" if skipped else ""
     return DataError(
         f"{path} holds no picture that can be used{reasons}",

@@ -20,9 +20,11 @@ from mulligan.data.idx import CLASSES, open_idx
 from mulligan.data.lists import is_pattern
 from mulligan.data.names import NAMES, WITH_TEST
 from mulligan.data.points import open_points
+from mulligan.data.ranges import Unreachable
 from mulligan.data.stacked import open_stacked
 from mulligan.errors import DataError
 from mulligan.fields import Image
+from mulligan.places import is_address
 
 LARGEST = 4096  # pixels of a side
 SPLITS = ("train", "test")
@@ -36,7 +38,8 @@ def open_data(
     only_label: str | int | None = None,
     split: str = "train",
 ) -> DataSet:
-    """The data set with this name, or of this folder, zip, tar, list or pattern of pictures.
+    """The data set with this name, or of pictures in this place: a folder, zip,
+    tar, list, pattern, table or address.
 
     size: (height, width) in pixels; None is the set's own, for pictures of a folder the largest
     power of two up to 64 that the median short side holds. channels: 1, 3, 4, or None for the
@@ -79,6 +82,9 @@ def _named(name: str, split: str) -> DataSet:
 
 
 def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, split: str) -> DataSet:
+    if is_address(name):
+        _refuse_test(name, split)
+        return _remote(name, size, channels)
     path = Path(name)
     try:
         path = path.expanduser()
@@ -96,6 +102,13 @@ def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, spl
         f"there is no data set, folder or archive {name!r}",
         f"did you mean {near[0]}?" if near else f"the named data sets are {', '.join(NAMES)}",
     )
+
+
+def _remote(name: str, size: tuple[int, int] | None, channels: int | None) -> DataSet:
+    try:
+        return open_pictures(name, size, channels)
+    except Unreachable as error:  # which is no error of one picture, so it passed them by
+        raise DataError(error.message, error.suggestion) from error
 
 
 def _refuse_test(name: str, split: str) -> None:

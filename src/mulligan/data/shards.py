@@ -78,18 +78,22 @@ def from_shards(shards: Sequence[Shard], beside: Sequence[Entry] = ()) -> Source
     members.
     """
     done: list[_Read] = []
+    failures: list[DataError] = []
     source = Source(close=partial(_close, done))
     try:
         for name, find in shards:
             try:
                 done.append(_Read(name, *read_tar(find, name)))
             except DataError as error:
+                failures.append(error)
                 source.skip(printable(name), error.message)
             if sum(len(shard.source.pictures) for shard in done) > MOST_ENTRIES:
                 raise DataError(f"the {len(shards)} tars have more than {MOST_ENTRIES} pictures")
         if not done:
-            first = source.skipped[0]["reason"]
-            raise DataError(f"not one of {len(shards)} tars can be read: {first}")
+            first = failures[0]
+            raise DataError(
+                f"not one of {len(shards)} tars can be read: {first.message}", first.suggestion
+            )
         classes = _joined(done, source)
         for entry in beside:
             source.add(entry)
