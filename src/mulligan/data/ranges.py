@@ -27,7 +27,7 @@ from mulligan.data.tars import Holder, Window
 from mulligan.errors import DataError, MulliganError
 
 BLOCK = 1 << 21
-PIECE = 1 << 16  # what is asked for at least
+PIECE = 1 << 15  # what is asked for at least
 MOST_HELD = 32  # blocks that are kept
 STALL = 30.0  # seconds without progress
 PAUSE = 0.5  # seconds before a second attempt, and twice that before a third
@@ -191,7 +191,7 @@ class Blocks:
         """Put bytes from `start` on into the buffer, up to the end of a block; how many."""
         number, within = divmod(start, BLOCK)
         with self.lock:  # one thread asks, the others wait for the answer
-            piece = self._block(number)
+            piece = self._block(number, within)
             if piece is None:  # pictures that lie scattered would cost a block each
                 end = min(self.remote.size, start + len(buffer), (number + 1) * BLOCK)
                 piece, within = self._get(start, end), 0
@@ -199,10 +199,11 @@ class Blocks:
         buffer[: len(piece)] = piece
         return len(piece)
 
-    def _block(self, number: int) -> bytes | None:
-        """A block, if it is there or goes on from one that is."""
+    def _block(self, number: int, within: int) -> bytes | None:
+        """A block, if it is there, or if it is entered near its start from the one before."""
         found = self.kept.get(id(self), number)
-        if found is None and (number == 0 or self.kept.get(id(self), number - 1) is not None):
+        before = number == 0 or self.kept.get(id(self), number - 1) is not None
+        if found is None and before and within < BLOCK >> 3:
             end = min(self.remote.size, (number + 1) * BLOCK)
             found = self._get(number * BLOCK, end)
             self.kept.put(id(self), number, found)

@@ -19,7 +19,7 @@ from mulligan.data.sources import MOST_ENTRIES, Entry, Source, printable
 from mulligan.errors import DataError
 
 MOST_GROUP = 1 << 30  # bytes of the pictures of one group
-MOST_HELD = 1 << 28  # bytes of the groups that are kept, if these are more than two
+MOST_HELD = 1 << 27  # bytes of the groups that are kept, if these are more than two
 LEAST_HELD = 2  # threads stand in neighbouring groups
 
 SIGNS = {
