@@ -39,5 +39,8 @@ def is_address(name: str) -> bool:
 
 
 def is_found_anywhere(source: str) -> bool:
-    """Whether data are named by where they are, from any folder: an address or an absolute path."""
-    return is_address(source) or Path(source).is_absolute()
+    """Whether the `source` of data is an address or an absolute path, and no sentence.
+
+    The sentence of a named set may begin with the address that it was downloaded from.
+    """
+    return Path(source).is_absolute() or (is_address(source) and not source.endswith(" split"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import tempfile
 import warnings
@@ -96,6 +97,19 @@ def test_a_broken_stream_is_skipped_and_a_compressed_one_is_refused(tmp_path: Pa
     found = skipped(data)
     assert set(found) == {f"data-0000{k}-of-00004.arrow" for k in (1, 2, 3)}
     assert "compressed" in found["data-00003-of-00004.arrow"]
+
+
+def test_offsets_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
+    home = saved(tmp_path / "set", rows([png(1), png(2)], [0, 1]))
+    path = home / "data-00000-of-00001.arrow"
+    content = path.read_bytes()
+    first, both = len(png(1)), len(png(1)) + len(png(2))
+    offsets = struct.pack("<iii", 0, first, both)
+    assert content.count(offsets) == 1
+    for wrong in ((0, 1 << 30, both), (0, -8, both), (0, first, both + (1 << 20))):
+        path.write_bytes(content.replace(offsets, struct.pack("<iii", *wrong)))
+        with pytest.raises(DataError, match="not one of 1 tables can be read"):
+            open_data(str(home))
 
 
 @settings(deadline=None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.test_folder import lay, pack, png, reds, skipped
@@ -61,6 +61,7 @@ def test_shards_are_the_same_data_as_a_folder_a_zip_and_one_tar(kind: str, tmp_p
         same(open_data(data.manifest["source"]), plain)  # what a resume opens
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2), min_size=4, max_size=4), st.permutations(list(PETS)))
 def test_it_does_not_matter_which_picture_lies_in_which_shard(
     places: list[int], order: list[str]
@@ -143,11 +144,20 @@ def test_json_without_a_class_leaves_the_class_to_the_folders(
     assert classes(data) == {"cat/a.png": "cat", "dog/b.png": "dog"}
 
 
+def test_a_side_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    for extra, wanted in ((0, True), (1, False)):
+        content = b'{"label": "cat"}'
+        content += b" " * (tars.MOST_SIDE - len(content) + extra)
+        data = open_data(shard(tmp_path, extra, {"a.png": png(1), "a.json": content}))
+        assert ("label" in data.fields) == wanted
+
+
 def test_samples_come_before_a_list_of_classes_which_is_named(tmp_path: Path) -> None:
     rows = b"file,label\na.png,cat\nb.png,dog\n"
     files = {"a.png": png(1), "b.png": png(2), "a.cls": b"x", "b.cls": b"y", "labels.csv": rows}
     data = open_data(shard(tmp_path, 0, {**files, "lone.json": b'{"label": "z"}'}))
     assert classes(data) == {"a.png": "x", "b.png": "y"}
+    assert len(data.manifest["skipped"]) == 2
     assert skipped(data) == {
         "labels.csv": "not the list of classes: the samples say theirs",
         "lone.json": "no picture by its name",
@@ -295,6 +305,7 @@ def test_what_compressed_shards_were_unpacked_to_is_gone(tmp_path: Path, monkeyp
     assert list(place.iterdir()) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=1200), min_size=1, max_size=3))
 def test_no_bytes_make_shards_crash(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -304,6 +315,7 @@ def test_no_bytes_make_shards_crash(contents: list[bytes]) -> None:
             open_data(folder)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("ab.", min_size=1, max_size=4), st.text("xy1", max_size=2)))
 def test_every_sample_gets_the_class_that_its_key_says(table: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.test_folder import lay, pack, png, reds, skipped
@@ -76,17 +76,20 @@ def test_rows_are_the_same_data_as_a_folder_a_zip_and_a_tar(tmp_path: Path) -> N
         assert open_data(other).manifest["sha256"] == plain.manifest["sha256"]
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(st.integers(0, 255), min_size=1, max_size=12),
     group=st.integers(1, 13),
+    batch=st.integers(1, 5),
     data=st.data(),
 )
 def test_rows_keep_their_order_whatever_the_groups(
-    values: list[int], group: int, data: Any
+    values: list[int], group: int, batch: int, data: Any
 ) -> None:
     labels = data.draw(st.lists(st.integers(0, 2), min_size=len(values), max_size=len(values)))
     codec = data.draw(st.sampled_from(["snappy", "zstd", "none"]))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "MOST_BATCH", batch)
         table = rows([png(value) for value in values], labels)
         path = write(Path(folder) / "a.parquet", table, group, compression=codec)
         opened = open_data(path)
@@ -129,6 +132,18 @@ def test_of_two_lists_of_names_the_first_is_taken_and_said(tmp_path: Path) -> No
     data = open_data(write(tmp_path / "a.parquet", table))
     assert data.fields["label"].names == ("a", "b")  # type: ignore[attr-defined]
     assert any("column fine_label; there is also coarse_label" in note for note in data.notes)
+
+
+def test_of_several_a_usual_name_counts_and_names_count_more(tmp_path: Path) -> None:
+    kind = {"names": ["a", "b"], "_type": "ClassLabel"}
+    columns = {"image": [png(1)], "target": [0], "hair": [0], "category": [1], "label": [5]}
+    for marked, wanted in ((("hair", "category"), "category"), (("hair",), "hair"), ((), "label")):
+        features = dict.fromkeys(marked, kind)
+        metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+        table = pa.table(columns).replace_schema_metadata(metadata)
+        data = open_data(write(tmp_path / "a.parquet", table))
+        assert data.arrays["label"].tolist() == columns[wanted]
+        assert any(f"those of the column {wanted};" in note for note in data.notes)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +321,7 @@ def test_too_many_rows_are_refused(tmp_path: Path, monkeypatch: Any) -> None:
         open_data(write(tmp_path / "a.parquet", rows([png(1)] * 4)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.binary(min_size=1, max_size=4))
 def test_no_changed_bytes_make_it_crash(place: int, change: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

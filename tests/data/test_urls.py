@@ -22,7 +22,7 @@ from data.test_shards import HALVES, classes, same
 from mulligan.data import kinds, ranges, urls
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
-from mulligan.places import is_address
+from mulligan.places import is_address, is_found_anywhere
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -382,6 +382,13 @@ def test_which_words_are_addresses() -> None:
         assert is_address(name)
     for name in ("2d:ring", "1d:gauss", "C:\\x", "a/b://c", "mnist", "", "./hf:x", "x.tar"):
         assert not is_address(name)
+
+
+def test_the_source_of_a_named_set_is_no_address_to_open() -> None:
+    for source in ("https://h/train-images.gz and labels, train split", "drawn from a formula"):
+        assert not is_found_anywhere(source)
+    for source in ("https://h/x.tar", "s3://b/my pets/*.tar", "hf:a/b:test", str(Path.cwd())):
+        assert is_found_anywhere(source)
 
 
 def test_samples_at_an_address_have_their_classes(server: Any, tmp_path: Path) -> None:

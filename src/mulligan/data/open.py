@@ -82,7 +82,7 @@ def _named(name: str, split: str) -> DataSet:
 
 
 def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, split: str) -> DataSet:
-    if is_address(name):
+    if is_address(str(name)):  # a Path is welcome too
         _refuse_test(name, split)
         return _remote(name, size, channels)
     path = Path(name)
