@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from torch import Tensor
 from campaign import pace, tried
 from mulligan import load
 from mulligan.data.open import open_data
+from mulligan.disk import tidy_name
 from mulligan.evaluation.lens import open_lens
 from mulligan.metrics.distances import frechet_distance
 from mulligan.metrics.moments import Moments
@@ -59,7 +61,18 @@ ARMS: dict[str, dict[str, Any]] = {
     "cgan, 48 wide": {**CGAN, "width": 48},
     "cgan on compact": {**CGAN, "body": "compact"},
     "acgan": {"recipe": "acgan"},
+    "cgan, lazy 4, rate 2e-3": {**CGAN, "lazy": 4, "rate": 2e-3},
+    "cgan, lazy 8, rate 1e-3": {**CGAN, "lazy": 8, "rate": 1e-3},
+    "cgan, batch 32, lazy 4, rate 1e-3": {**CGAN, "batch": 32, "lazy": 4, "rate": 1e-3},
+    "cgan, 16 wide, lazy 4, rate 1e-3": {**CGAN, "width": 16, "lazy": 4, "rate": 1e-3},
+    "cgan on compact, lazy 4, rate 1e-3": {**CGAN, "body": "compact", "lazy": 4, "rate": 1e-3},
+    "dcgan, rate 5e-4": {"recipe": "dcgan", "rate": 5e-4},
+    "dcgan, rate 1e-3": {"recipe": "dcgan", "rate": 1e-3},
+    "dragan": {"recipe": "dragan"},
+    "sngan": {"recipe": "sngan"},
 }
+SPEEDLESS = r", (rate|beta1|penalty) [^,]+"
+"""Parts of an arm's name that say nothing of its speed."""
 
 
 def distance(run: Run, data: str, at: str | int = "last") -> float:
@@ -79,6 +92,14 @@ def distance(run: Run, data: str, at: str | int = "last") -> float:
     return float(json.loads(kept.read_text()))
 
 
+def pace_of(data: str, home: Path, arm: str) -> dict[str, Any]:
+    """The pace of an arm, or of the one that differs from it in numbers alone."""
+    alike = re.sub(SPEEDLESS, "", arm)
+    own = (home / f"pace-{data}-{tidy_name(arm)}.json").exists() or alike not in ARMS
+    name = arm if own else alike
+    return pace(data, home, name, **ARMS[name])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arms", nargs="*", default=list(ARMS))
@@ -91,13 +112,13 @@ def main() -> None:
     if options.pace:
         for arm in options.arms:
             for data in SETS:
-                print(arm, data, pace(data, options.runs_dir, arm, **ARMS[arm]), flush=True)
+                print(arm, data, pace_of(data, options.runs_dir, arm), flush=True)
         return
     rows = []
     for arm in options.arms:
         found, seen, status = [], [], ""
         for data in SETS:
-            settled = pace(data, options.runs_dir, arm, **ARMS[arm])
+            settled = pace_of(data, options.runs_dir, arm)
             images = int(settled.pop("images_per_second") * options.seconds)
             settled["threads"] = options.threads or settled["threads"]
             asked = {**ARMS[arm], **settled, "images": images, "patience": 0, "seed": 0}

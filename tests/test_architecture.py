@@ -91,6 +91,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {
             "base",
             "catalogue",
+            "data",
             "run",
             "screen",
             "features",

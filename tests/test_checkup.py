@@ -84,7 +84,8 @@ def test_what_to_know_is_said(found) -> None:
     for part in (
         "not used: 2 files, such as dog/broken.png", "copies of another: 1 picture, such as cat/a",
         "nearly like another: 1 picture, such as cat/b.png", "uneven: 11 of one, 1 of another",
-        "transparent in part, and put on white: 1 picture;", "1 animation: the first frame",
+        "transparent in part, and put on the background: 1 picture;",
+        "1 animation: the first frame",
     ):  # fmt: skip
         assert part in words
     assert found.facts["plan"]["augment"]["value"] == "adaptive"

@@ -13,6 +13,7 @@ import torch
 from PIL.Image import Image as Picture
 
 from mulligan.data.dataset import DataSet, select_label
+from mulligan.data.framing import Framing
 from mulligan.data.open import open_data
 from mulligan.disk import replace, tidy_name
 from mulligan.errors import DataError, UsageError
@@ -142,7 +143,8 @@ def _reals(model: Model, data: str | Path | None, split: str) -> Reals:
     """
     state, field = model.state, model.field
     only = str(state["values"]["only_label"] or "")
-    opened = _like(str(data or state["data"]["name"]), field)
+    framing = Framing.of(state["values"])
+    opened = _like(str(data or state["data"]["name"]), field, framing)
     label = opened.fields.get("label")
     if only and (data is None or (isinstance(label, Label) and only in label.names)):
         opened = select_label(opened, only)
@@ -159,10 +161,10 @@ def _reals(model: Model, data: str | Path | None, split: str) -> Reals:
     return real_rows(opened, split, share if own else 0.0, only)
 
 
-def _like(name: str, field: Field) -> DataSet:
+def _like(name: str, field: Field, framing: Framing) -> DataSet:
     """The data set in the size and channels of these samples. Raises DataError for other kinds."""
     if isinstance(field, Image) and name[:3] not in ("1d:", "2d:"):
-        return open_data(name, size=field.size, channels=field.channels)
+        return open_data(name, size=field.size, channels=field.channels, framing=framing)
     opened = open_data(name)
     real = opened.fields["real"]
     if real.kind != field.kind or getattr(real, "dims", 0) != getattr(field, "dims", 0):

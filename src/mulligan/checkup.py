@@ -33,8 +33,14 @@ from mulligan.words import counted
 
 SHOWN = 64
 CHUNK = 256
-SHAPE = ("size", "channels", "recipe", "batch", "augment", "images", "precision", "extractor")
+SHAPE = (
+    *("size", "channels", "fit", "background", "recipe", "batch", "pieces", "augment", "images"),
+    *("precision", "extractor"),
+)
 """Values of the plan that depend on the data."""
+
+MUCH = 0.15
+"""Share of a picture that may be cut off before it is remarked on."""
 
 UNEVEN = 10
 """Times that the largest class may have the pictures of the smallest before it is remarked on."""
@@ -68,6 +74,7 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
         "rows": len(found),
         "bytes": found.manifest["bytes"],
         "skipped": found.manifest["skipped"],
+        "skipped_count": found.manifest.get("skipped_count", len(found.manifest["skipped"])),
         "classes": class_counts(found),
         **(files(shots) if shots else {}),
         **(looks(found, shots) if isinstance(found.fields["real"], Image) else {}),
@@ -129,7 +136,7 @@ def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
     said = []
     if skipped := facts["skipped"]:
         first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
-        said.append(f"not used: {counted(len(skipped), 'file')}, such as {first}")
+        said.append(f"not used: {counted(facts['skipped_count'], 'file')}, such as {first}")
     for kind, words in (("copies", "copies of another"), ("near", "nearly like another")):
         groups = facts.get(kind, ())
         if extra := sum(len(group) - 1 for group in groups):
@@ -143,7 +150,9 @@ def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
     size, channels = (facts["plan"][name]["value"] for name in ("size", "channels"))
     if (clear := facts.get("transparent")) and channels != 4:
         many = counted(len(clear), "picture")
-        said.append(f"transparent in part, and put on white: {many}; --channels 4 keeps it")
+        said.append(
+            f"transparent in part, and put on the background: {many}; --channels 4 keeps it"
+        )
     if "short_side" in facts and size:
         side = min(int(word) for word in str(size).split("x"))
         low, middle, _ = facts["short_side"]
@@ -151,9 +160,25 @@ def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
             said.append(f"the pictures have {middle:g} pixels and are shrunk to {side}; see --size")
         if low < side:
             said.append(f"some pictures have {low} pixels only and are blown up to {side}")
+    if share := _cut(facts):
+        said.append(
+            f"the {facts['plan']['fit']['value']} cuts off {share:.0%} of the usual picture; --fit "
+            "pad keeps it whole, a --size of its aspect (48x64) too"
+        )
     if animated := facts.get("animated"):
         said.append(f"{counted(len(animated), 'animation')}: the first frame is used")
     return tuple(said)
+
+
+def _cut(facts: Mapping[str, Any]) -> float:
+    """The share of the median picture that lies outside the crop, where it is much; else 0."""
+    size, fit = (facts["plan"][name]["value"] for name in ("size", "fit"))
+    if "aspect" not in facts or not size or fit == "pad":
+        return 0.0
+    height, width = (int(word) for word in str(size).split("x"))
+    ratio = facts["aspect"][1] * height / width
+    cut = 1 - min(ratio, 1 / ratio)
+    return cut if cut > MUCH else 0.0
 
 
 def _colours(images: Tensor) -> tuple[list[float], list[float]]:

@@ -48,7 +48,7 @@ def rows(found: Checkup) -> Rows:
         lines.append(
             ("look-alikes", f"{counted(len(facts['near']), 'group')} of nearly equal pictures")
         )
-    lines.append(("skipped", counted(len(facts["skipped"]), "file")))
+    lines.append(("skipped", counted(facts["skipped_count"], "file")))
     for name, entry in facts["plan"].items():
         lines.append((name, f"{entry['value']} ({entry['reason']})"))
     if "seconds" in facts:

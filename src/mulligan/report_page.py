@@ -210,8 +210,10 @@ def data_notes(data: dict[str, Any]) -> str:
     parts = [table(("", ""), known)]
     if skipped:
         lines = [(entry.get("file"), entry.get("reason")) for entry in skipped[:MAX_SKIPPED]]
-        more = len(skipped) - MAX_SKIPPED
-        parts.append(f"<p><b>{len(skipped):,} files were left out</b></p>")
+        count = data.get("skipped_count")  # where they are too many to be listed
+        count = count if isinstance(count, int) else len(skipped)
+        more = count - MAX_SKIPPED
+        parts.append(f"<p><b>{count:,} files were left out</b></p>")
         parts.append(table(("file", "reason"), lines))
         parts.append(f'<p class="soft">and {more:,} more in data.json</p>' if more > 0 else "")
     return "".join(parts)

@@ -94,3 +94,11 @@ def short_number(value: float) -> str:
 def counted(count: int, noun: str) -> str:
     """A number of things: 1 picture, 2,000 pictures."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def amount(count: int) -> str:
+    """Bytes as kB, MB or GB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"

@@ -23,6 +23,7 @@ from mulligan.data.labelling import class_of_each
 from mulligan.data.open import open_data
 from mulligan.data.sources import Entry
 from mulligan.errors import DataError
+from mulligan.fields import Label
 
 PETS = {
     "dog/b.png": png(30),
@@ -274,3 +275,13 @@ def test_a_list_that_is_damaged_in_its_zip_is_an_error_of_the_data(tmp_path: Pat
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"labels\.csv cannot be read"):
         open_data(str(path))  # enough pictures for a store, whose key reads the list too
+
+
+def test_folders_of_two_unpaired_kinds_are_two_classes(tmp_path: Path) -> None:
+    names = ["trainA/1.png", "trainA/2.png", "testA/3.png", "trainB/4.png", "testB/5.png"]
+    data = open_data(lay(tmp_path / "set", {name: png(k) for k, name in enumerate(names)}))
+    assert data.fields["label"] == Label(("A", "B"))
+    assert data.arrays["label"].tolist() == [0, 1, 0, 0, 1]  # in order of name: testA, testB, ...
+    assert any("testA, testB, trainA, trainB are parts of the classes" in n for n in data.notes)
+    mixed = open_data(lay(tmp_path / "other", {"trainA/1.png": png(1), "trainb/2.png": png(2)}))
+    assert mixed.fields["label"] == Label(("trainA", "trainb"))

@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 
 from data.test_folder import lay, pack, png
-from mulligan.data import folder, store
+from mulligan.cli import main
+from mulligan.data import folder, shelf, store
 from mulligan.data.dataset import content_sha256
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
@@ -69,7 +70,7 @@ def test_the_second_opening_decodes_nothing_and_is_the_same(
         assert data.manifest["skipped"] == plain.manifest["skipped"]
     assert other.name == "elsewhere"
     assert other.manifest["source"] == str(moved)
-    assert len(store.stores()) == 1
+    assert len(shelf.stores()) == 1
     assert not list(cache.glob(".*.*"))
 
 
@@ -87,7 +88,7 @@ def test_what_has_changed_is_packed_anew(tmp_path: Path, change: str) -> None:
         (tmp_path / "set/labels.csv").write_text(rows)
     after = open_data(path, size=(8, 8) if change == "size" else None)
     assert after.manifest["sha256"] != before.manifest["sha256"]
-    assert len(store.stores()) == 2
+    assert len(shelf.stores()) == 2
 
 
 def test_a_zip_is_known_by_its_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,9 +145,9 @@ def test_a_killed_packing_leaves_nothing_that_counts(tmp_path: Path, cache: Path
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert list(cache.glob(".*.*"))
-    assert store.stores() == []
+    assert shelf.stores() == []
     assert len(open_data(path)) == COUNT
-    assert len(store.stores()) == 1
+    assert len(shelf.stores()) == 1
     assert not list(cache.glob(".*.*"))
 
 
@@ -167,7 +168,7 @@ def test_a_full_disk_costs_the_store_and_nothing_else(
     data = open_data(path)
     assert len(data) == COUNT
     assert any("do not fit on the disk" in note for note in data.notes)
-    assert store.stores() == []
+    assert shelf.stores() == []
     assert not list(cache.glob(".*.*"))
 
 
@@ -187,7 +188,7 @@ def test_nothing_usable_leaves_no_draft(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(DataError, match="no picture that can be used"):
         open_data(lay(tmp_path / "set", broken))
     assert not list(cache.glob(".*.*"))
-    assert store.stores() == []
+    assert shelf.stores() == []
 
 
 def test_the_stores_used_longest_ago_go_first_and_never_the_new_one(
@@ -196,20 +197,42 @@ def test_the_stores_used_longest_ago_go_first_and_never_the_new_one(
     sets = [pictures(tmp_path / f"set{k}", COUNT + k) for k in range(3)]
     for place, path in enumerate(sets):
         open_data(path)
-        home = store.folder() / store.stores()[-1][0]
-        os.utime(home / store.FACTS, (1000 + place,) * 2)
-    order = [name for name, _, _ in store.stores()]
+        home = shelf.folder() / shelf.stores()[-1].key
+        os.utime(home / shelf.FACTS, (1000 + place,) * 2)
+    order = [one.key for one in shelf.stores()]
     data = open_data(sets[0])  # used: now it is the newest
-    assert [name for name, _, _ in store.stores()] == [order[1], order[2], order[0]]
-    size = sum(size for _, size, _ in store.stores())
-    monkeypatch.setattr(store, "MOST_BYTES", size)
+    assert [one.key for one in shelf.stores()] == [order[1], order[2], order[0]]
+    size = sum(one.bytes for one in shelf.stores())
+    monkeypatch.setattr(shelf, "MOST_BYTES", size)
     fourth = open_data(pictures(tmp_path / "set3", COUNT + 3))
-    assert order[1] not in [name for name, _, _ in store.stores()]
-    left = len(store.stores())
-    assert store.trim(most=0) == left
-    assert store.stores() == []
+    assert order[1] not in [one.key for one in shelf.stores()]
+    left = len(shelf.stores())
+    assert shelf.trim(most=0) == left
+    assert shelf.stores() == []
     assert content_sha256(data.arrays) == data.manifest["sha256"]  # what is mapped lives on
     assert content_sha256(fourth.arrays) == fourth.manifest["sha256"]
+
+
+def test_the_cache_is_listed_and_cleared_by_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = pictures(tmp_path / "first"), pictures(tmp_path / "second", COUNT + 1)
+    assert main(["cache"]) == 0
+    assert "nothing is kept" in capsys.readouterr().out
+    open_data(first)
+    open_data(second)
+    assert main(["cache"]) == 0
+    said = capsys.readouterr().out
+    assert str(tmp_path / "first") in said
+    assert f"{COUNT + 1}" in said
+    keys = [one.key for one in shelf.stores()]
+    assert main(["cache", "--clear", "nonsense"]) == 2
+    assert "names 0 stores" in capsys.readouterr().err
+    assert main(["cache", "--clear", keys[0][:8]]) == 0
+    assert [one.key for one in shelf.stores()] == keys[1:]
+    assert main(["cache", "--clear", "all"]) == 0
+    assert shelf.stores() == []
+    assert len(open_data(first)) == COUNT  # nothing was lost
 
 
 RESIDENT = """

@@ -33,13 +33,13 @@ def test_discriminator_terms_by_hand() -> None:
 
 
 def test_the_penalty_is_r1() -> None:
-    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
+    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6, lazy=1)
     assert recipe.penalised_loss(BATCH)["penalty"].item() == pytest.approx(0.3 * 9)
     assert [turn.second_order for turn in recipe.turns()] == [True, False]
 
 
 def test_the_penalty_grows_with_the_pixels() -> None:
-    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
+    recipe: Any = echo_duel("cgan", slope=3.0, penalty=0.6, lazy=1)
     recipe.score = lambda images, batch: 3 * images[:, 0, 0, 0]
     recipe.generate = lambda batch: batch["real"]
     wide = {**BATCH, "real": torch.zeros(2, 1, 28, 56)}
@@ -53,7 +53,7 @@ def test_the_penalty_may_have_an_update_of_its_own_as_many_times_as_heavy() -> N
     assert [turn.second_order for turn in recipe.turns()] == [False, True, False]
     assert generator.player == "generator"
     assert penalty.loss(BATCH)["penalty"].item() == pytest.approx(4 * 0.3 * 9)
-    at_once: Any = echo_duel("cgan", slope=3.0, penalty=0.6)
+    at_once: Any = echo_duel("cgan", slope=3.0, penalty=0.6, lazy=1)
     terms = at_once.turns()[0].loss(BATCH)
     assert {**judge.loss(BATCH), "penalty": terms["penalty"]} == terms
 

@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError
 
 from mulligan import __version__
 from mulligan.catalogue import USERS
-from mulligan.cli import check, doctor, evaluate, recipes, runs, train
+from mulligan.cli import cache, check, doctor, evaluate, recipes, runs, train
 from mulligan.cli.tokens import VERBS, explain, take_debug, tidy
 from mulligan.disk import storage_error
 from mulligan.errors import MulliganError
@@ -46,6 +46,7 @@ def build_app() -> App:
         "runs": runs.list_runs,
         "recipes": recipes.recipes,
         "doctor": doctor.doctor,
+        "cache": cache.cache,
     }
     assert tuple(verbs) == VERBS
     for name, verb in verbs.items():

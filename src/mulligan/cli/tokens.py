@@ -12,6 +12,7 @@ from mulligan.engine.options import OPTIONS
 
 VERBS = (
     "train", "resume", "sample", "evaluate", "compare", "check", "runs", "recipes", "doctor",
+    "cache",
 )  # fmt: skip
 SWITCHES = {option.flag for option in OPTIONS if option.is_switch}
 USAGE = {
@@ -24,6 +25,7 @@ USAGE = {
     "runs": "mulligan runs [--runs-dir runs]",
     "recipes": "mulligan recipes [NAME]",
     "doctor": "mulligan doctor",
+    "cache": "mulligan cache [--clear all|KEY]",
 }
 NEEDS = {
     "train": "DATA: a folder of images, a zip, or a name such as digits or 2d:ring",

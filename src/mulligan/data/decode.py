@@ -1,7 +1,7 @@
 """One picture: from the bytes of a file to uint8 pixels of the wanted size and channels.
 
 Colour profiles are ignored: the stored numbers are taken as sRGB. Of an animation the first frame
-is used. Transparent pictures are put on white unless four channels are asked for.
+is used. Transparent pictures are put on a background unless four channels are asked for.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mulligan.data.framing import Framing, framed
+
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 64_000_000  # 192 MB as RGB
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+CENTRE = Framing()
 
 # what Pillow's decoders raise on damaged files
 BROKEN = (
@@ -75,13 +78,16 @@ def read_header(stream: BinaryIO) -> tuple[int, bool]:
         raise UnusableError(why(error)) from error
 
 
-def decode(content: bytes, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
-    """The picture as uint8 (channels, height, width): upright, cropped to its centre, resized.
+def decode(
+    content: bytes, size: tuple[int, int], channels: int, framing: Framing = CENTRE
+) -> NDArray[np.uint8]:
+    """The picture as uint8 (channels, height, width): upright, brought to its shape, resized.
 
     Raises UnusableError with the reason.
     """
+    draw = zlib.crc32(content) / 2**32 if framing.fit == "random" else 0.5
     with opened(content) as (_, upright):
-        return to_array(fit(plain(upright, channels), size))
+        return to_array(framed(plain(upright, channels, framing), size, framing, draw))
 
 
 @contextmanager
@@ -99,7 +105,7 @@ def opened(content: bytes) -> Iterator[tuple[Image.Image, Image.Image]]:
         raise UnusableError(why(error)) from error
 
 
-def plain(image: Image.Image, channels: int) -> Image.Image:
+def plain(image: Image.Image, channels: int, framing: Framing = CENTRE) -> Image.Image:
     """The picture in mode L, RGB or RGBA for 1, 3 or 4 channels."""
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
@@ -111,21 +117,9 @@ def plain(image: Image.Image, channels: int) -> Image.Image:
     if image.mode in ALPHA_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
         if channels != 4:
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image).convert("RGB")
+            behind = Image.new("RGBA", image.size, framing.behind)
+            image = Image.alpha_composite(behind, image).convert("RGB")
     return image if image.mode == MODES[channels] else image.convert(MODES[channels])
-
-
-def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The largest centred part with the aspect of size=(height, width), resized with Lanczos."""
-    height, width = size
-    if image.size == (width, height):
-        return image
-    scale = min(image.width / width, image.height / height)
-    left = (image.width - scale * width) / 2
-    top = (image.height - scale * height) / 2
-    box = (left, top, left + scale * width, top + scale * height)
-    return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
 def to_array(image: Image.Image) -> NDArray[np.uint8]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
+from array import array
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from statistics import median
+from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from mulligan.data import store
-from mulligan.data.dataset import DataSet, Skipped, build, labels
+from mulligan.data.behind import background_for
+from mulligan.data.dataset import DataSet
 from mulligan.data.decode import (
+    CENTRE,
     SMALLEST,
     UNREADABLE,
     decode,
@@ -22,40 +23,71 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
+from mulligan.data.describe import described
+from mulligan.data.framing import Framing
+from mulligan.data.index import Index
 from mulligan.data.kinds import Place, called, origin, source_of
-from mulligan.data.labelling import class_of_each
+from mulligan.data.room import too_large
 from mulligan.data.sources import Entry, Source
+from mulligan.data.stream import as_streamed
+from mulligan.data.streaming import STREAMED, Reader, streamed, streamed_again
+from mulligan.data.threads import CHUNK, in_chunks
 from mulligan.errors import DataError
-from mulligan.fields import Fields, Image, Label, fields_from_json, fields_to_json
+from mulligan.fields import fields_from_json, fields_to_json
 
 LARGEST_DEFAULT = 64
-Plan = tuple[tuple[int, int] | None, int | None]
-"""(height, width) and channels, where they are asked for."""
-
-CHUNK = 64  # pictures a task of the pool: one task each would cost more than a tiny picture
+Plan = tuple[tuple[int, int] | None, int | None, Framing]
+"""(height, width) and channels, where they are asked for, and how pictures get that shape."""
 
 
-def open_pictures(path: Place, size: tuple[int, int] | None, channels: int | None) -> DataSet:
+def open_pictures(
+    path: Place,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    framing: Framing = CENTRE,
+) -> DataSet:
     """The pictures of a folder, zip, tar, list (.txt), pattern, table or address, in order of name.
 
     size: None is a square whose side is the largest power of two that the median short side
-    holds, at most 64. channels: None is 1 if every picture is grey, else 3.
+    holds, at most 64. channels: None is 1 if every picture is grey, else 3. Another framing than
+    the usual one stands in the manifest.
     Raises DataError if not one picture can be used.
     """
     source = source_of(path)
-    with closing(source), quiet_decoders():
-        if len(source.pictures) < store.LEAST:
-            return _decoded(path, source, (size, channels))
-        key = store.key_of(source, size, channels)
-        with store.alone(key):
-            kept = store.read(key)
-            return _mapped(path, kept) if kept else _decoded(path, source, (size, channels), key)
+    with ExitStack() as stack, quiet_decoders():
+        stack.callback(source.close)
+        reason = ""
+        if framing.background is None and channels != 4 and source.pictures:
+            colour, reason = background_for(source.pictures)
+            framing = replace(framing, background=colour)
+        data = _opened(path, source, (size, channels, framing))
+        if (streamed := as_streamed(data.arrays["real"])) is not None:
+            stack.pop_all()  # its files are read as long as it is there
+            streamed.entries.at_end(source.close)
+    if framing in (CENTRE, Framing(background=None)):
+        return data
+    return replace(data, manifest={**data.manifest, "framing": framing.values(reason)})
+
+
+def _opened(path: Place, source: Source, plan: Plan) -> DataSet:
+    """From the cache if these pictures are in it, else decoded now or later."""
+    if len(source.pictures) < store.LEAST:
+        return _decoded(path, source, plan)
+    key = store.key_of(source, plan)
+    with store.alone(key):
+        if kept := store.read(key):
+            return _mapped(path, source, kept)
+        again = streamed_again(path, source, key, plan[2])
+        return again or _decoded(path, source, plan, key)
 
 
 def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
-    """The pictures, decoded now; packed into the store of this key where there is one."""
-    size, channels = plan
-    kept, sides, grey = _survey(source)
+    """The pictures, decoded now; packed into the store of this key where there is one.
+
+    Where they fit neither there nor into memory they are streamed.
+    """
+    size, channels, framing = plan
+    kept, sides, grey = surveyed(source)
     if kept and size is None:
         size = default_size(sides)
     channels, notes = channels or (1 if grey else 3), [*source.notes]
@@ -66,95 +98,81 @@ def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
             draft = store.Draft(key, shape)
         except OSError as error:
             notes.append(f"not kept in the cache: {why(error)}")
+    if draft is None and (reason := too_large(int(np.prod(shape)))):
+        read = Reader(shape[1:], framing)
+        return streamed(path, source, kept, read, [*notes, f"{STREAMED}: {reason}"], key)
     try:
-        good = _decode_all(source, kept, draft.pixels if draft else (pixels := _empty(shape)))
+        room = draft.pixels if draft else (pixels := _empty(shape))
+        good = _decode_all(source, kept, room, framing)
         whole = len(good) == len(kept)
         array = draft.compact(good) if draft else pixels if whole else pixels[good]
-        data = _described(path, source, [kept[place] for place in good], array, notes)
+        data = described(path, source, kept.take(good), torch.from_numpy(array), notes)
     except BaseException:
         if draft:
             draft.drop()
         raise
     del array
-    return _published(path, data, draft) if draft else data
+    return _published(path, source, data, draft) if draft else data
 
 
-def _described(
-    path: Place,
-    source: Source,
-    entries: list[Entry],
-    array: NDArray[np.uint8],
-    notes: list[str],
-) -> DataSet:
-    """The data set of these entries and their pixels."""
-    source.skipped.sort(key=lambda skip: skip["file"])
-    if not entries:
-        raise _nothing(path, source.skipped)
-    if source.skipped:
-        notes.append(_skip_note(source.skipped))
-    found = class_of_each(source.labels, [entry.name for entry in entries], notes)
-    fields: Fields = {"real": Image(array.shape[1], array.shape[2], array.shape[3])}
-    arrays = {"real": torch.from_numpy(array)}
-    if found:
-        values, names = found
-        fields["label"], arrays["label"] = Label(names), labels(values)
-    return build(
-        called(path),
-        fields,
-        arrays,
-        source=origin(path),
-        files=[{"file": entry.name, "bytes": entry.size} for entry in entries],
-        skipped=source.skipped,
-        notes=notes,
-    )
-
-
-def _published(path: Place, data: DataSet, draft: store.Draft) -> DataSet:
+def _published(path: Place, source: Source, data: DataSet, draft: store.Draft) -> DataSet:
     """The same data, from the store that they are put into; from memory if that fails."""
     label = data.arrays.get("label")
     facts = {
         "fields": fields_to_json(data.fields),
-        "labels": None if label is None else label.tolist(),
         "manifest": data.manifest,
-        "notes": data.notes,
+        "notes": data.notes[len(source.notes) :],  # the next source may have others
     }
-    kept = draft.publish(len(data), facts)
-    return _mapped(path, kept) if kept else data  # its pixels are still mapped
+    kept = draft.publish(len(data), facts, label)
+    return _mapped(path, source, kept) if kept else data  # its pixels are still mapped
 
 
-def _mapped(path: Place, kept: store.Kept) -> DataSet:
+def _mapped(path: Place, source: Source, kept: store.Kept) -> DataSet:
     """The data set of a store, called after this path."""
     facts = kept.facts
     arrays = {"real": kept.pixels}
-    if facts["labels"] is not None:
-        arrays["label"] = labels(facts["labels"])
+    if kept.labels is not None:
+        arrays["label"] = kept.labels
     own = {"name": called(path), "source": origin(path)}
     manifest = {**facts["manifest"], **own}
     fields = fields_from_json(facts["fields"])
-    return DataSet(own["name"], fields, arrays, manifest, tuple(facts["notes"]))
+    return DataSet(own["name"], fields, arrays, manifest, (*source.notes, *facts["notes"]))
 
 
-def default_size(sides: Sequence[int]) -> tuple[int, int]:
+def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:
     """The square for pictures with these short sides: a power of two, at most 64, at least 8."""
-    side = int(median(sides))
+    side = int(np.median(sides))
     power = 1 << (side.bit_length() - 1)
     return (max(SMALLEST, min(LARGEST_DEFAULT, power)),) * 2
 
 
-def _survey(source: Source) -> tuple[list[Entry], list[int], bool]:
+def surveyed(source: Source) -> tuple[Index, NDArray[np.int32], bool]:
     """The pictures whose header is in order, their short sides, and whether all are grey."""
-    kept, sides, grey = [], [], True
-    for entry in source.pictures:
-        try:
-            with entry.open() as stream:
-                side, is_grey = read_header(stream)
-        except UNREADABLE as error:
-            source.skip(entry.name, why(error))
-            continue
-        kept.append(entry)
-        sides.append(side)
-        grey = grey and is_grey
-    return kept, sides, grey
+    kept, sides, every_grey = array("i"), array("i"), True
+
+    def work(start: int, stop: int) -> list[tuple[int, bool] | str]:
+        return [_header(entry) for entry in source.pictures[start:stop]]
+
+    place = 0
+    for found in in_chunks(work, len(source.pictures)):
+        for one in found:
+            if isinstance(one, str):
+                source.skip(source.pictures[place].name, one)
+            else:
+                kept.append(place)
+                sides.append(one[0])
+                every_grey = every_grey and one[1]
+            place += 1
+    return source.pictures.take(kept), np.asarray(sides, dtype=np.int32), every_grey
+
+
+def _header(entry: Entry) -> tuple[int, bool] | str:
+    """Short side and whether it is grey, or why it cannot be used."""
+    try:
+        with entry.open() as stream:
+            return read_header(stream)
+    except UNREADABLE as error:
+        return why(error)
 
 
 def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -167,39 +185,26 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_all(source: Source, kept: list[Entry], array: NDArray[np.uint8]) -> list[int]:
-    """Fill `array` with the pictures, in threads; the positions of those that decode."""
-    channels, size = array.shape[1], (array.shape[2], array.shape[3])
+def _decode_all(
+    source: Source, kept: Index, pixels: NDArray[np.uint8], framing: Framing
+) -> NDArray[np.int32]:
+    """Fill `pixels` with the pictures, in threads; the positions of those that decode."""
+    channels, size = pixels.shape[1], (pixels.shape[2], pixels.shape[3])
 
-    def work(start: int) -> list[tuple[int, str]]:
+    def work(start: int, stop: int) -> list[tuple[int, str]]:
         failures = []
-        for position in range(start, min(start + CHUNK, len(kept))):
+        for position in range(start, stop):
             try:
-                array[position] = decode(kept[position].read(), size, channels)
+                pixels[position] = decode(kept[position].read(), size, channels, framing)
             except UNREADABLE as error:
                 failures.append((position, why(error)))
         return failures
 
-    failed: dict[int, str] = {}
-    workers = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool, store.progress(len(kept)) as more:
-        for failures in pool.map(work, range(0, len(kept), CHUNK)):
-            failed |= dict(failures)
+    good = np.ones(len(kept), dtype=bool)
+    with store.progress(len(kept)) as more:
+        for failures in in_chunks(work, len(kept)):
+            for position, reason in failures:
+                good[position] = False
+                source.skip(kept[position].name, reason)
             more(CHUNK)
-    for position, reason in failed.items():
-        source.skip(kept[position].name, reason)
-    return [position for position in range(len(kept)) if position not in failed]
-
-
-def _nothing(path: Place, skipped: list[Skipped]) -> DataError:
-    reasons = f"; {_skip_note(skipped)}" if skipped else ""
-    return DataError(
-        f"{path} holds no picture that can be used{reasons}",
-        "give a folder, zip or tar with JPEG, PNG, GIF, BMP, WebP or TIFF pictures",
-    )
-
-
-def _skip_note(skipped: list[Skipped]) -> str:
-    first = skipped[0]
-    count = "1 file skipped:" if len(skipped) == 1 else f"{len(skipped)} files skipped, such as"
-    return f"{count} {first['file']} ({first['reason']})"
+    return good.nonzero()[0].astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ def source_of(place: Place) -> Source:
     if isinstance(place, str):
         return hub.from_hub(place) if place.startswith(hub.PREFIX) else urls.from_url(place)
     if is_pattern(str(place)) and not place.exists():
-        return _of_files(matching(str(place)))
+        return _of_files(*matching(str(place)))
     if place.is_dir():
         return _of_folder(place)
     if parquet.is_parquet(place):
@@ -35,12 +36,12 @@ def source_of(place: Place) -> Source:
     return from_tar(place) if is_tar(place) else from_zip(place)
 
 
-def _of_files(files: list[tuple[str, Path]]) -> Source:
-    if all(is_tar(path) for _, path in files):
-        return shards.from_files(files)
-    if all(parquet.is_parquet(path) for _, path in files):
-        return parquet.from_files(files)
-    return from_files(files)
+def _of_files(root: Path, names: Sequence[str]) -> Source:
+    if all(is_tar(Path(name)) for name in names):
+        return shards.from_files(sorted((name, root / name) for name in names))
+    if all(parquet.is_parquet(Path(name)) for name in names):
+        return parquet.from_files([(name, root / name) for name in names])
+    return from_files((name, root) for name in names)
 
 
 def _of_folder(folder: Path) -> Source:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -16,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mulligan.data.decode import UNREADABLE, why
-from mulligan.data.sources import Entry
+from mulligan.data.index import Entry
 from mulligan.errors import DataError
 
 MOST_CLASSES = 100_000
@@ -26,11 +28,14 @@ CLASS_COLUMNS = ("label", "class", "target", "category", "labels")
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 """Names of folders that say what part of a data set lies in them."""
 
-Classes = tuple[list[int], tuple[str, ...]]
+DOMAIN = re.compile("(train|val|test)[A-Z]")
+"""Folders of two unpaired kinds of pictures, such as trainA and testB."""
+
+Classes = tuple[Sequence[int], tuple[str, ...]]
 """The class of each file, and the names of the classes."""
 
 
-def class_of_each(entry: Entry | None, files: list[str], notes: list[str]) -> Classes | None:
+def class_of_each(entry: Entry | None, files: Iterable[str], notes: list[str]) -> Classes | None:
     """The class of each file, or None without labels; what the user should know goes to `notes`.
 
     entry: the file that lists the classes, if there is one; without it the first folders below
@@ -47,6 +52,7 @@ def class_of_each(entry: Entry | None, files: list[str], notes: list[str]) -> Cl
         raise DataError(f"{entry.name} cannot be read: {why(error)}") from error
     if table is None:
         return None
+    files = list(files)
     found = _matched(table, files)
     if missing := [file for file, value in zip(files, found, strict=True) if value is None]:
         notes.append(
@@ -57,14 +63,29 @@ def class_of_each(entry: Entry | None, files: list[str], notes: list[str]) -> Cl
     return _numbered([value for value in found if value is not None], given, entry.name)
 
 
-def _by_folder(files: list[str], notes: list[str]) -> Classes | None:
-    tops = _top_folders(files)
+def _by_folder(files: Iterable[str], notes: list[str]) -> Classes | None:
+    """What the folders say, of which there are few for many files: only they are looked at."""
+    known: dict[str, int] = {}
+    which = array("i", (known.setdefault(file.rpartition("/")[0], len(known)) for file in files))
+    if (found := _of_folders(list(known), notes)) is None:
+        return None
+    classes, names = found
+    return array("i", (classes[folder] for folder in which)), names
+
+
+def _of_folders(folders: list[str], notes: list[str]) -> Classes | None:
+    """The class of each of these folders, which hold all the files."""
+    tops = _top_folders(folders)
     if len(splits := set(tops)) > 1 and {top.lower() for top in splits} <= SPLITS:
         notes.append(
             f"the folders {', '.join(sorted(splits))} are parts, not classes; all are used"
         )
-        pairs = zip(files, tops, strict=True)
-        return _by_folder([file.replace(f"{top}/", "", 1) for file, top in pairs], notes)
+        pairs = zip(folders, tops, strict=True)
+        return _of_folders([f"{a}/".replace(f"{top}/", "", 1)[:-1] for a, top in pairs], notes)
+    if set(tops) and all(map(DOMAIN.fullmatch, tops)):
+        parts = ", ".join(sorted(set(tops)))
+        notes.append(f"the folders {parts} are parts of the classes that end them; all are used")
+        tops = [top[-1] for top in tops]
     names = tuple(sorted(set(tops)))
     if len(names) < 2:
         return None
@@ -75,12 +96,12 @@ def _by_folder(files: list[str], notes: list[str]) -> Classes | None:
     return [position[top] for top in tops], names
 
 
-def _top_folders(files: list[str]) -> list[str]:
-    """The first folder of each name, below the folders that all names share; "" for none."""
-    folders = [file.split("/")[:-1] for file in files]
-    levels = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+def _top_folders(folders: list[str]) -> list[str]:
+    """The first part of each, below the folders that all share; "" for none."""
+    parts = [folder.split("/") if folder else [] for folder in folders]
+    levels = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
     shared = sum(1 for _ in levels)
-    return [folder[shared] if len(folder) > shared else "" for folder in folders]
+    return [part[shared] if len(part) > shared else "" for part in parts]
 
 
 def _read(content: bytes, file: str) -> tuple[dict[str, str] | None, Any]:

@@ -11,7 +11,10 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
-from mulligan.data.sources import Entry, Source, open_regular, printable
+from mulligan.data.decode import why
+from mulligan.data.index import How
+from mulligan.data.packed import Words
+from mulligan.data.sources import Entry, Shared, Source, open_below, open_regular, printable
 from mulligan.errors import DataError
 
 WILD = "*?["
@@ -58,21 +61,31 @@ def _words(first: str | None, last: str | None, listed: str | None) -> Sequence[
     return [f"{number:0{width}d}" for number in numbers]
 
 
-def matching(pattern: str) -> list[tuple[str, Path]]:
-    """(name, path) of each file that matches; ** stands for any folders.
+def matching(pattern: str) -> tuple[Path, Sequence[str]]:
+    """A folder, and the name below it of each file that matches; ** stands for any folders.
 
     A file's name, and so its class, is what follows the folders before the first part that is not
     fixed. A name without wildcards is in the answer whether it is there or not, if one is.
     Raises DataError if nothing matches.
     """
     root = fixed_part(Path(pattern))
-    found: dict[str, Path] = {}
-    for name in expand(str(Path(pattern).relative_to(root))):
-        paths = [p for p in root.glob(name) if p.is_file()] if is_wild(name) else [root / name]
-        found |= {path.relative_to(root).as_posix(): path for path in paths}
-    if not any(path.is_file() for path in found.values()):
+    expanded = expand(str(Path(pattern).relative_to(root)))
+    found, there = Words(), False
+    known = set[str]()  # braces may stand for a file twice, one wildcard alone does not
+    for words in expanded:
+        wild = is_wild(words)
+        for path in root.glob(words) if wild else [root / words]:
+            is_file = path.is_file()
+            name = path.relative_to(root).as_posix()
+            if name in known or (wild and not is_file):
+                continue
+            there = there or is_file
+            found.append(name)
+            if len(expanded) > 1:
+                known.add(name)
+    if not there:
         raise DataError(f"no file matches {pattern}", "quote it, so that the shell leaves it alone")
-    return sorted(found.items())
+    return root, found
 
 
 def from_list(path: Path) -> Source:
@@ -81,13 +94,14 @@ def from_list(path: Path) -> Source:
     Relative names start from the folder of the text file. Raises DataError for a file that cannot
     be read as text.
     """
+    roots = (path.parent, Path("/"))
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with path.open(encoding="utf-8-sig") as lines:
+            names = (line.strip() for line in lines)
+            named = (name for name in names if name and not name.startswith("#"))
+            return from_files((name.lstrip("/"), roots[name.startswith("/")]) for name in named)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no list of file names: {error}") from error
-    names = [line.strip() for line in lines]
-    named = [name for name in names if name and not name.startswith("#")]
-    return from_files((name.lstrip("/"), path.parent / name) for name in named)
 
 
 def fixed_part(pattern: Path) -> Path:
@@ -96,19 +110,21 @@ def fixed_part(pattern: Path) -> Path:
 
 
 def from_files(files: Iterable[tuple[str, Path]]) -> Source:
-    """The pictures among these files, each (name, path), in order of name."""
-    source, seen = Source(), set()
-    for name, path in files:
-        if name in seen:
-            source.skip(printable(name), "named twice")
-            continue
-        seen.add(name)
+    """The pictures among these files, in order of name.
+
+    files: the name of each, and the folder below which it lies.
+    """
+    source = Source(twice="named twice")
+    hows: dict[Path, How] = {}
+    for raw, root in files:
+        name, path = printable(raw), root / raw
         try:
             found = path.stat()
-        except OSError as error:
-            source.skip(printable(name), f"cannot be opened: {error.strerror}")
+        except (OSError, ValueError) as error:
+            source.skip(name, f"cannot be opened: {why(error)}")
             continue
-        opener = partial(open_regular, path)
-        source.add(Entry(printable(name), found.st_size, opener, found.st_mtime_ns))
+        how = hows.setdefault(root, partial(open_below, root))
+        opener = Shared(how, name, found.st_size) if name == raw else partial(open_regular, path)
+        source.add(Entry(name, found.st_size, opener, found.st_mtime_ns))
     source.settle()
     return source

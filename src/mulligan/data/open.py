@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from mulligan.data.cifar import LAYOUTS, open_cifar
 from mulligan.data.dataset import DataSet, build, select_label
-from mulligan.data.decode import MODES, SMALLEST, fit, plain, to_array
+from mulligan.data.decode import CENTRE, MODES, SMALLEST, plain, to_array
 from mulligan.data.digits import open_digits
-from mulligan.data.folder import open_pictures
+from mulligan.data.folder import Plan, open_pictures
+from mulligan.data.framing import Framing, framed
 from mulligan.data.idx import CLASSES, open_idx
 from mulligan.data.lists import is_pattern
 from mulligan.data.names import NAMES, WITH_TEST
@@ -37,21 +39,26 @@ def open_data(
     channels: int | None = None,
     only_label: str | int | None = None,
     split: str = "train",
+    framing: Framing = CENTRE,
 ) -> DataSet:
-    """The data set with this name, or of pictures in this place: a folder, zip,
-    tar, list, pattern, table or address.
+    """The data set with this name, or of pictures in this place: a folder, zip, tar, list, pattern,
+    table or address.
 
     size: (height, width) in pixels; None is the set's own, for pictures of a folder the largest
     power of two up to 64 that the median short side holds. channels: 1, 3, 4, or None for the
-    set's own. only_label: a class name or its position; only its rows are kept, the label field
-    stays whole. split: "train" or "test". A name comes before a folder of the same name: write
-    ./mnist for the folder.
+    set's own. framing: how pictures get that shape. only_label: a class name or its position; only
+    its rows are kept, the label field stays whole. split: "train" or "test". A name comes before a
+    folder of the same name: write ./mnist for the folder.
     Raises DataError for an unknown name (with the nearest one), and for data that cannot be had.
     """
     _check(size, channels, split)
-    data = _named(name, split) if name in NAMES else _pictures(name, size, channels, split)
+    data = (
+        _named(name, split) if name in NAMES else _pictures(name, split, (size, channels, framing))
+    )
     if size is not None or channels is not None:
-        data = _reshaped(data, size, channels)
+        data = _reshaped(data, size, channels, framing)
+    if name in NAMES and framing != CENTRE:
+        data = replace(data, manifest={**data.manifest, "framing": framing.values()})
     return data if only_label is None else select_label(data, only_label)
 
 
@@ -81,10 +88,10 @@ def _named(name: str, split: str) -> DataSet:
     return open_points(name, split)
 
 
-def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, split: str) -> DataSet:
+def _pictures(name: str, split: str, plan: Plan) -> DataSet:
     if is_address(str(name)):  # a Path is welcome too
         _refuse_test(name, split)
-        return _remote(name, size, channels)
+        return _remote(name, plan)
     path = Path(name)
     try:
         path = path.expanduser()
@@ -94,7 +101,7 @@ def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, spl
         found = usable = False
     if usable:
         _refuse_test(name, split)
-        return open_pictures(path, size, channels)
+        return open_pictures(path, *plan)
     if found:
         raise DataError(f"{name} is neither a folder nor a file of pictures")
     near = difflib.get_close_matches(name.lower(), NAMES, n=1)
@@ -104,9 +111,9 @@ def _pictures(name: str, size: tuple[int, int] | None, channels: int | None, spl
     )
 
 
-def _remote(name: str, size: tuple[int, int] | None, channels: int | None) -> DataSet:
+def _remote(name: str, plan: Plan) -> DataSet:
     try:
-        return open_pictures(name, size, channels)
+        return open_pictures(name, *plan)
     except Unreachable as error:  # which is no error of one picture, so it passed them by
         raise DataError(error.message, error.suggestion) from error
 
@@ -119,7 +126,9 @@ def _refuse_test(name: str, split: str) -> None:
         )
 
 
-def _reshaped(data: DataSet, size: tuple[int, int] | None, channels: int | None) -> DataSet:
+def _reshaped(
+    data: DataSet, size: tuple[int, int] | None, channels: int | None, framing: Framing
+) -> DataSet:
     """The same images with this size and these channels; what has them already is returned."""
     field = data.fields["real"]
     if not isinstance(field, Image):
@@ -130,7 +139,7 @@ def _reshaped(data: DataSet, size: tuple[int, int] | None, channels: int | None)
     target = Image(channels or field.channels, *(size or field.size))
     if target == field:
         return data
-    arrays = {**data.arrays, "real": _convert(data.arrays["real"], target)}
+    arrays = {**data.arrays, "real": _convert(data.arrays["real"], target, framing)}
     made = build(
         data.name,
         {**data.fields, "real": target},
@@ -142,11 +151,13 @@ def _reshaped(data: DataSet, size: tuple[int, int] | None, channels: int | None)
     return replace(made, notes=data.notes)
 
 
-def _convert(images: Tensor, target: Image) -> Tensor:
+def _convert(images: Tensor, target: Image, framing: Framing) -> Tensor:
     source = MODES[images.shape[1]]
     made = np.empty((len(images), *target.shape), dtype=np.uint8)
     for position, pixels in enumerate(images.permute(0, 2, 3, 1).numpy()):
         flat = np.ascontiguousarray(pixels[..., 0] if source == "L" else pixels)
-        picture = fit(plain(Picture.fromarray(flat), target.channels), target.size)
+        shape = plain(Picture.fromarray(flat), target.channels, framing)
+        draw = zlib.crc32(flat.data) / 2**32
+        picture = framed(shape, target.size, framing, draw)
         made[position] = to_array(picture)
     return torch.from_numpy(made)

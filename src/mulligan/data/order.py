@@ -7,10 +7,13 @@ is one counter, `drawn`; seeking costs one permutation, whatever the position.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from mulligan.data.stream import as_streamed, row_hash
 
 MOST_HELD_OUT = 5_000
 
@@ -55,10 +58,16 @@ def hold_out(real: Tensor, share: float) -> tuple[Tensor, Tensor]:
     wanted = min(int(share * count), MOST_HELD_OUT, count - 1)
     if wanted <= 0:
         return torch.arange(count), torch.arange(0)
-    flat = real.reshape(count, -1).contiguous().numpy()
-    hashes = [blake2b(row.tobytes(), digest_size=8).digest() for row in flat]
-    limit = sorted(hashes)[wanted - 1]
-    held = torch.tensor([value <= limit for value in hashes])
+    hashes = _hashes(real)
+    held = torch.from_numpy(hashes <= np.sort(hashes)[wanted - 1])
     if bool(held.all()):  # every row is the same picture
         return torch.arange(count), torch.arange(0)
     return (~held).nonzero().flatten(), held.nonzero().flatten()
+
+
+def _hashes(real: Tensor) -> NDArray[np.uint64]:
+    """(N,) 64 bits of each row's content."""
+    if (streamed := as_streamed(real)) is not None:
+        return streamed.hashes
+    flat = real.reshape(len(real), -1).contiguous().numpy()
+    return np.fromiter((row_hash(row.tobytes()) for row in flat), np.uint64, len(flat))

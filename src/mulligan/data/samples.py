@@ -37,21 +37,22 @@ class Samples:
 
     def __init__(self) -> None:
         self.sides: dict[str, dict[str, str | None]] = {side: {} for side in SIDES}
-        self.others: list[Entry] = []
+        self.others: dict[str, Entry] = {}
 
     def take(self, entry: Entry, content: bytes | None) -> None:
-        """Keep a member. content: of a .cls or .json that is short enough."""
-        self.others.append(entry)
+        """Keep a member of a new name. content: of a .cls or .json that is short enough."""
+        self.others[entry.name] = entry
         suffix = PurePosixPath(entry.name).suffix.lower()
         if content is not None:
             self.sides[suffix][key_of(entry.name)] = _class_in(content, suffix)
 
     def settle(self, source: Source) -> dict[str, str]:
         """The class of each picture that has one; what belongs to no picture goes to the source."""
-        pictures = [(entry.name, key_of(entry.name)) for entry in source.pictures]
-        keys = {key for _, key in pictures}
+        if not self.others:
+            return {}  # a million pictures without samples cost nothing here
+        keys = set(map(key_of, source.pictures.names()))
         unused: Counter[str] = Counter()
-        for entry in self.others:
+        for entry in self.others.values():
             key, suffix = key_of(entry.name), PurePosixPath(entry.name).suffix.lower()
             if key not in keys:
                 source.add(entry)  # which says why it is of no use
@@ -59,7 +60,8 @@ class Samples:
                 unused[suffix] += 1
         for suffix, count in unused.items():
             source.skip(f"*{suffix}", f"{count} parts of samples, neither picture nor class")
-        return {name: word for name, key in pictures if (word := self._class_of(key)) is not None}
+        classes = ((name, self._class_of(key_of(name))) for name in source.pictures.names())
+        return {name: word for name, word in classes if word is not None}
 
     def _class_of(self, key: str) -> str | None:
         found = [self.sides[side].get(key) for side in reversed(SIDES)]

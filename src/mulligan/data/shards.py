@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
 from mulligan.data.sources import (
     LABELS_FILES,
     MOST_ENTRIES,
+    SECOND,
     Entry,
+    Shared,
     Source,
     is_hidden,
     open_regular,
@@ -78,12 +83,14 @@ def from_shards(shards: Sequence[Shard], beside: Sequence[Entry] = ()) -> Source
     members.
     """
     done: list[_Read] = []
+    ends: list[Callable[[], None]] = []
     failures: list[DataError] = []
-    source = Source(close=partial(_close, done))
+    source = Source(close=partial(_close, ends), twice=SECOND)
     try:
         for name, find in shards:
             try:
                 done.append(_Read(name, *read_tar(find, name)))
+                ends.append(done[-1].source.close)
             except DataError as error:
                 failures.append(error)
                 source.skip(printable(name), error.message)
@@ -106,24 +113,49 @@ def from_shards(shards: Sequence[Shard], beside: Sequence[Entry] = ()) -> Source
 
 def _joined(shards: Sequence[_Read], source: Source) -> dict[str, str]:
     """Put the members of all shards into one source; the classes by their names there."""
-    times = Counter(entry.name for shard in shards for entry in shard.source.pictures)
+    for shard in shards:
+        shard.source.in_order()
+    several = _in_several(shards)
     classes: dict[str, str] = {}
     seen: set[str] = set()
     for shard in shards:
         for entry in shard.source.pictures:
-            name = entry.name if times[entry.name] == 1 else _apart(shard.name, entry.name)
-            if name in seen:
-                source.skip(f"{shard.name}/{entry.name}", "a second member of the same name")
-                continue
-            seen.add(name)
-            source.add(Entry(name, entry.size, entry.open, entry.stamp))
+            name = entry.name
+            if name in several:
+                name = _apart(shard.name, entry.name)
+                if name in seen:
+                    source.skip(f"{shard.name}/{entry.name}", SECOND)
+                    continue
+                seen.add(name)
+            source.add(_renamed(entry, name))
             if entry.name in shard.classes:
-                classes[name] = shard.classes[entry.name]
+                classes.setdefault(name, shard.classes[entry.name])
         for entry in shard.source.lists:
             source.add(entry)
         for skip in shard.source.skipped:
             source.skip(f"{shard.name}/{skip['file']}", skip["reason"])
     return classes
+
+
+def _in_several(shards: Sequence[_Read]) -> set[str]:
+    """The names that pictures of more than one shard have."""
+
+    def names() -> Iterator[str]:
+        return (name for shard in shards for name in shard.source.pictures.names())
+
+    # numbers first: all names at once, as strings, would take more memory than all else
+    values, times = np.unique(np.fromiter(map(hash, names()), np.int64), return_counts=True)
+    often = set(values[times > 1].tolist())
+    counts = Counter(name for name in names() if hash(name) in often) if often else Counter[str]()
+    return {name for name, count in counts.items() if count > 1}
+
+
+def _renamed(entry: Entry, name: str) -> Entry:
+    """The same member under this name."""
+    way = entry.open
+    if isinstance(way, Shared):  # which lies where it lies, whatever it is called
+        way = replace(way, name=name)
+    return Entry(name, entry.size, way, entry.stamp)
 
 
 def _apart(shard: str, member: str) -> str:
@@ -134,6 +166,6 @@ def _apart(shard: str, member: str) -> str:
     return str(path.with_name(f"{printable(stem)}-{path.name}"))
 
 
-def _close(shards: Sequence[_Read]) -> None:
-    for shard in shards:
-        shard.source.close()
+def _close(ends: Sequence[Callable[[], None]]) -> None:
+    for end in ends:
+        end()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from mulligan.data.dataset import Skipped
+from mulligan.data.index import MOST_BYTES, Entry, How, Index, Shared
+from mulligan.data.packed import Skips
 from mulligan.errors import DataError
+
+__all__ = ["Entry", "Index", "Shared", "Source"]
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp"}
 SUFFIXES |= {".tif", ".tiff"}
@@ -23,29 +27,8 @@ LABELS_FILES = ("dataset.json", "labels.csv", "metadata.csv", "labels.jsonl", "m
 
 MOST_ENTRIES = 2_000_000
 MOST_TOTAL = 1 << 38  # bytes of all members together
-MOST_BYTES = 1 << 28  # bytes of one file
 MOST_RATIO, RATIO_FROM = 200, 1 << 20  # flat pictures compress well; small ones do no harm
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file: its name below the root with '/', its bytes, and how to open it.
-
-    stamp: changes when the content does: its time in nanoseconds, or its checksum.
-    """
-
-    name: str
-    size: int
-    open: Callable[[], BinaryIO]
-    stamp: int = 0
-
-    def read(self) -> bytes:
-        """The content. Raises OSError where it is longer than allowed."""
-        with self.open() as stream:
-            content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise OSError(f"more than {MOST_BYTES >> 20} MiB")
-        return content
+SECOND = "a second member of the same name"
 
 
 @dataclass
@@ -53,20 +36,23 @@ class Source:
     """Pictures by name, the file that lists their classes, and what cannot be used and why.
 
     lists: all files that may be the list of classes; `settle` chooses one. notes: what the user
-    should know of how the source was read.
+    should know of how the source was read. twice: why the second of two pictures of one name is not
+    used; empty where names cannot be the same.
     """
 
-    pictures: list[Entry] = field(default_factory=list)
+    pictures: Index = field(default_factory=Index)
     lists: list[Entry] = field(default_factory=list)
     labels: Entry | None = None
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: Skips = field(default_factory=Skips)
     notes: list[str] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
+    twice: str = ""
 
     def add(self, entry: Entry) -> None:
-        path = PurePosixPath(entry.name)
-        suffix = path.suffix.lower()
-        if path.name in LABELS_FILES and len(path.parts) <= 2:
+        """Take a file for what it is by its name: a picture, a list of classes, or neither."""
+        base = entry.name.rpartition("/")[2]
+        suffix = os.path.splitext(base)[1].lower()  # noqa: PTH122 - a million times
+        if base in LABELS_FILES and len(PurePosixPath(entry.name).parts) <= 2:
             self.lists.append(entry)
         elif entry.size > MOST_BYTES:
             self.skip(entry.name, f"{entry.size} bytes, at most {MOST_BYTES} are read")
@@ -77,23 +63,46 @@ class Source:
             self.skip(entry.name, kind)
 
     def skip(self, name: str, reason: str) -> None:
-        self.skipped.append({"file": name, "reason": reason})
+        """Note that a file is not used."""
+        self.skipped.append(name, reason)
 
     def settle(self) -> None:
         """Once all files are there: pictures in order of name, and one list of classes.
 
         It lies at the root, or in the one folder that holds all; the other lists are skipped.
         """
-        self.pictures.sort(key=lambda entry: entry.name)
-        tops = {entry.name.split("/")[0] for entry in self.pictures}
+        self.in_order()
         order = {name: place for place, name in enumerate(LABELS_FILES)}
-        near = [e for e in self.lists if "/" not in e.name or tops == {e.name.split("/")[0]}]
+        near = [e for e in self.lists if "/" not in e.name or self._hold_all(e.name.split("/")[0])]
         near.sort(key=lambda e: (e.name.count("/"), order[PurePosixPath(e.name).name]))
         self.labels = near[0] if near else None
         used = self.labels.name if self.labels else "none"
         for entry in self.lists:
             if entry is not self.labels:
                 self.skip(entry.name, f"not the list of classes: {used}")
+
+    def in_order(self) -> None:
+        """Once all pictures are there: in order of name, and the first of each name if `twice`."""
+        self.pictures.sort()
+        if self.twice:
+            self._leave_out_doubles()
+
+    def _hold_all(self, top: str) -> bool:
+        """Whether all pictures lie in this folder."""
+        names = self.pictures.names()
+        return len(self.pictures) > 0 and all(name.startswith(f"{top}/") for name in names)
+
+    def _leave_out_doubles(self) -> None:
+        """Of pictures of one name keep the first; in order they follow each other."""
+        last, kept = None, array("i")
+        for place, name in enumerate(self.pictures.names()):
+            if name == last:
+                self.skip(name, self.twice)
+            else:
+                kept.append(place)
+            last = name
+        if len(kept) < len(self.pictures):
+            self.pictures = self.pictures.take(kept)
 
 
 def from_folder(root: Path) -> Source:
@@ -102,25 +111,26 @@ def from_folder(root: Path) -> Source:
     Links to files and folders are followed, each real folder once; devices, pipes and sockets are
     skipped without being opened. Raises DataError where the folder cannot be listed.
     """
-    source = Source()
+    source, how = Source(), partial(open_below, root)
     seen: set[tuple[int, int]] = set()
     waiting: list[tuple[Path, str]] = [(root, "")]
     while waiting:
         folder, prefix = waiting.pop()
         try:
             real = folder.stat()
-            below = sorted(folder.iterdir(), key=os.fsencode)
+            if (real.st_dev, real.st_ino) in seen:
+                source.skip(prefix.rstrip("/"), "a link to a folder that is read already")
+                continue
+            seen.add((real.st_dev, real.st_ino))
+            with os.scandir(folder) as below:
+                plain = (found for found in below if not _is_junk(found.name))
+                folders = [visit for f in plain if (visit := _visit(f, prefix, source, how))]
         except OSError as error:
             if folder == root:
                 raise DataError(f"{root} cannot be read: {error.strerror}") from error
             source.skip(prefix.rstrip("/"), f"cannot be listed: {error.strerror}")
             continue
-        if (real.st_dev, real.st_ino) in seen:
-            source.skip(prefix.rstrip("/"), "a link to a folder that is read already")
-            continue
-        seen.add((real.st_dev, real.st_ino))
-        visits = [_visit(path, prefix, source) for path in below if not _is_junk(path.name)]
-        waiting += [visit for visit in reversed(visits) if visit]
+        waiting += sorted(folders, key=lambda visit: os.fsencode(visit[0]), reverse=True)
     source.settle()
     return source
 
@@ -135,46 +145,58 @@ def from_zip(path: Path) -> Source:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise DataError(f"{path} is not a zip that can be read: {error}") from error
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    total = sum(member.file_size for member in members)
-    if len(members) > MOST_ENTRIES or total > MOST_TOTAL:
+    count = sum(not member.is_dir() for member in archive.filelist)
+    total = sum(member.file_size for member in archive.filelist)
+    if count > MOST_ENTRIES or total > MOST_TOTAL:
         archive.close()
         raise DataError(
-            f"{path} has {len(members)} members of {total} bytes in all; at most {MOST_ENTRIES} "
+            f"{path} has {count} members of {total} bytes in all; at most {MOST_ENTRIES} "
             f"and {MOST_TOTAL} are read",
             "unpack it and give the folder",
         )
-    source = Source(close=archive.close)
-    seen: set[str] = set()
-    for member in members:
-        if is_hidden(member.filename):
+    source = Source(close=archive.close, twice=SECOND)
+    how = partial(_open_member, archive)
+    for place, member in enumerate(archive.filelist):
+        if member.is_dir() or is_hidden(member.filename):
             continue
-        if reason := _refusal(member, seen):
-            source.skip(printable(member.filename), reason)
-            continue
-        seen.add(member.filename)
-        opener = cast("Callable[[], BinaryIO]", partial(archive.open, member))
         name, size = printable(member.filename), member.file_size
-        source.add(Entry(name, size, opener, member.CRC))
+        if reason := _refusal(member):
+            source.skip(name, reason)
+            continue
+        source.add(Entry(name, size, Shared(how, name, size, place), member.CRC))
     source.settle()
     return source
 
 
-def _visit(path: Path, prefix: str, source: Source) -> tuple[Path, str] | None:
+def _open_member(archive: zipfile.ZipFile, name: str, size: int, place: int) -> BinaryIO:
+    return cast("BinaryIO", archive.open(archive.filelist[place]))
+
+
+def _visit(
+    found: os.DirEntry[str], prefix: str, source: Source, how: How
+) -> tuple[Path, str] | None:
     """Add a file to the source, or return a folder that is to be visited."""
-    name = prefix + printable(path.name)
+    name = prefix + printable(found.name)
     try:
-        found = path.stat()
+        facts = found.stat()
     except OSError as error:
         source.skip(name, f"cannot be opened: {error.strerror}")
         return None
-    if stat.S_ISDIR(found.st_mode):
-        return path, name + "/"
-    if stat.S_ISREG(found.st_mode):
-        source.add(Entry(name, found.st_size, partial(open_regular, path), found.st_mtime_ns))
+    if stat.S_ISDIR(facts.st_mode):
+        return Path(found.path), name + "/"
+    if stat.S_ISREG(facts.st_mode):
+        opener: Callable[[], BinaryIO] = Shared(how, name, facts.st_size)
+        if printable(found.path) != found.path:  # the name alone does not lead back to it
+            opener = partial(open_regular, Path(found.path))
+        source.add(Entry(name, facts.st_size, opener, facts.st_mtime_ns))
     else:
         source.skip(name, "not a plain file")
     return None
+
+
+def open_below(root: Path, name: str, size: int, at: int) -> BinaryIO:
+    """Open a file by its name below a folder; size and at do not matter."""
+    return open_regular(root / name)
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -186,8 +208,8 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
-def _refusal(member: zipfile.ZipInfo, seen: set[str]) -> str:
-    if reason := refused_name(member.filename, seen):
+def _refusal(member: zipfile.ZipInfo) -> str:
+    if reason := refused_name(member.filename):
         return reason
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link"
@@ -198,13 +220,11 @@ def _refusal(member: zipfile.ZipInfo, seen: set[str]) -> str:
     return ""
 
 
-def refused_name(name: str, seen: set[str]) -> str:
+def refused_name(name: str) -> str:
     """Why a member of an archive is not used because of its name; empty if it may be."""
     if name.startswith("/") or "\\" in name or ":" in name.split("/")[0]:
         return "an absolute name"
-    if ".." in name.split("/"):
-        return "a name with '..'"
-    return "a second member of the same name" if name in seen else ""
+    return "a name with '..'" if ".." in name.split("/") else ""
 
 
 def is_hidden(name: str) -> bool:

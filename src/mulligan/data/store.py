@@ -3,7 +3,7 @@
 A store is a folder named by what it was made of: names, sizes and times of the files, the plan
 (size, channels), and the code that decodes. It is written under another name and renamed when it is
 whole. Batches are gathered from the mapped file, whose pages belong to the system and not to the
-process. Stores that were used longest ago go when all together are too large.
+process.
 """
 
 from __future__ import annotations
@@ -28,36 +28,30 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mulligan import places
-from mulligan.data import decode, labelling
+from mulligan.data import decode, framing, labelling, shelf
+from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, trim
 from mulligan.data.sources import Source
 
 LEAST = 500
 """Pictures from which on a store pays: fewer are decoded in a second or two."""
 
-MOST_BYTES = 32 * 2**30
-"""What all stores together may hold."""
 
-PIXELS, FACTS = "pixels.bin", "facts.json"
-Shape = tuple[int, int, int, int]
+LABELS = "labels.bin"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a store holds. pixels: uint8 (N, C, H, W), mapped. facts: plain JSON."""
+    """What a store holds. pixels: uint8 (N, C, H, W), mapped. labels: int64 (N,) or None. facts:
+    plain JSON."""
 
     pixels: Tensor
+    labels: Tensor | None
     facts: dict[str, Any]
 
 
-def folder() -> Path:
-    """Where stores are kept, below the user's cache."""
-    return places.cache_folder() / "pictures"
-
-
-def key_of(source: Source, size: tuple[int, int] | None, channels: int | None) -> str:
-    """The name of the store for these files under this plan."""
-    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {size} {channels}\n".encode())
+def key_of(source: Source, plan: tuple[Any, ...]) -> str:
+    """The name of the store for these files under this plan: size, channels and framing."""
+    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {plan}\n".encode())
     for entry in source.pictures:
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
     if source.labels is not None:
@@ -69,7 +63,7 @@ def key_of(source: Source, size: tuple[int, int] | None, channels: int | None) -
 @cache
 def _code() -> str:
     """A hash of the code that decides what a store holds."""
-    files = [Path(str(module.__file__)) for module in (decode, labelling)]
+    files = [Path(str(module.__file__)) for module in (decode, framing, labelling)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -99,11 +93,14 @@ def read(key: str) -> Kept | None:
         if (home / PIXELS).stat().st_size != size:
             return None
         pixels = torch.from_file(str(home / PIXELS), shared=False, size=size, dtype=torch.uint8)
+        label = None
+        if "label" in facts["fields"]:
+            label = torch.from_numpy(np.fromfile(home / LABELS, np.int64).reshape(shape[0]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
     with suppress(OSError):
         os.utime(home / FACTS)
-    return Kept(pixels.view(shape), facts)
+    return Kept(pixels.view(shape), label, facts)
 
 
 class Draft:
@@ -117,14 +114,14 @@ class Draft:
             shutil.rmtree(old, ignore_errors=True)
         self.home.mkdir(parents=True, exist_ok=True)
         try:
-            if shutil.disk_usage(self.home).free < size + (size >> 4):
-                raise OSError(f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}")
+            if reason := lacks_room(size):
+                raise OSError(reason)
             self.pixels = np.memmap(self.home / PIXELS, np.uint8, "w+", shape=shape)
         except BaseException:
             self.drop()
             raise
 
-    def compact(self, good: Sequence[int]) -> NDArray[np.uint8]:
+    def compact(self, good: Sequence[int] | NDArray[np.int32]) -> NDArray[np.uint8]:
         """The rows that decoded, moved together."""
         if len(good) < len(self.pixels):
             for place, row in enumerate(good):  # downwards only: nothing is overwritten before use
@@ -132,12 +129,17 @@ class Draft:
                     self.pixels[place] = self.pixels[row]
         return self.pixels[: len(good)]
 
-    def publish(self, count: int, facts: dict[str, Any]) -> Kept | None:
-        """Keep the first `count` rows, and give the store its name. None if that failed."""
+    def publish(self, count: int, facts: dict[str, Any], label: Tensor | None) -> Kept | None:
+        """Keep the first `count` rows, and give the store its name. None if that failed.
+
+        label: int64 (count,), in a file of their own: as JSON a million took 100 MB.
+        """
         shape = (count, *self.pixels.shape[1:])
         del self.pixels
         with suppress(OSError):
             os.truncate(self.home / PIXELS, int(np.prod(shape)))
+            if label is not None:
+                label.numpy().tofile(self.home / LABELS)
             (self.home / FACTS).write_text(json.dumps({**facts, "shape": shape}))
             with (self.home / PIXELS).open("rb+") as file:
                 os.fsync(file.fileno())
@@ -153,33 +155,17 @@ class Draft:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def stores() -> list[tuple[str, int, float]]:
-    """(key, bytes, time of last use) of every store, the one used longest ago first."""
-    found = []
-    for facts in folder().glob(f"*/{FACTS}"):
-        with suppress(OSError):
-            size = (facts.parent / PIXELS).stat().st_size
-            found.append((facts.parent.name, size, facts.stat().st_mtime))
-    return sorted(found, key=lambda one: one[2])
-
-
-def trim(keep: str = "", most: int | None = None) -> int:
-    """Remove the stores used longest ago until the rest is small enough; how many went.
-
-    keep: one that stays. A run that is using a removed store goes on: its file lives until then.
-    """
-    every = stores()
-    total, gone = sum(size for _, size, _ in every), 0
-    for name, size, _ in every:
-        if total <= (MOST_BYTES if most is None else most):
-            break
-        if name == keep:
-            continue
-        with suppress(OSError):
-            shutil.rmtree(folder() / name)
-            (folder() / f"{name}.lock").unlink(missing_ok=True)
-            total, gone = total - size, gone + 1
-    return gone
+def lacks_room(size: int) -> str:
+    """Why the cache has no room for so many bytes of pixels; empty if it has."""
+    if size > shelf.MOST_BYTES:
+        return (
+            f"{size / 1e9:.1f} GB are more than the cache may hold, {shelf.MOST_BYTES / 1e9:.1f} GB"
+        )
+    place = next((at for at in (folder(), *folder().parents) if at.exists()), folder())
+    with suppress(OSError):
+        if shutil.disk_usage(place).free < size + (size >> 4):
+            return f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}"
+    return ""
 
 
 @contextmanager

@@ -14,10 +14,12 @@ from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from mulligan.data.columns import Columns, arrow
+from mulligan.data.index import How
 from mulligan.data.samples import as_list
-from mulligan.data.sources import MOST_ENTRIES, Entry, Source, printable
+from mulligan.data.sources import MOST_ENTRIES, Entry, Shared, Source, printable
 from mulligan.errors import DataError
 
+MOST_ROWS = 1 << 32  # of a group; there are never more than MOST_ENTRIES
 MOST_GROUP = 1 << 30  # bytes of the pictures of one group
 MOST_HELD = 1 << 27  # bytes of the groups that are kept, if these are more than two
 LEAST_HELD = 2  # threads stand in neighbouring groups
@@ -57,7 +59,8 @@ class _Row(NamedTuple):
 
     suffix: str
     size: int
-    open: Callable[[], BinaryIO]
+    how: How
+    at: int
     stamp: int
     label: str | None
     reason: str
@@ -70,8 +73,10 @@ class Groups:
         self.held: OrderedDict[tuple[int, int], list[Any]] = OrderedDict()
         self.lock = Lock()
 
-    def open(self, table: Table, group: int, place: int) -> BinaryIO:
-        """The picture of one row. Raises OSError if the table cannot be read any more."""
+    def open(self, table: Table, name: str, size: int, at: int) -> BinaryIO:
+        """The picture of one row: `at` is its group and place. Raises OSError if the table cannot
+        be read any more."""
+        group, place = divmod(at, MOST_ROWS)
         with self.lock:  # one thread reads a group, the others wait for it
             pieces = self._pieces(table, group)
             for piece in pieces:
@@ -127,6 +132,7 @@ def from_tables(tables: Sequence[Opener]) -> Source:
 
 def _rows(table: Table, groups: Groups, most: int) -> Iterator[_Row]:
     """Every row of a table, without its bytes."""
+    how = partial(groups.open, table)
     for group in range(table.groups):
         place = 0
         for pictures, labels in _read(table, group):
@@ -134,9 +140,9 @@ def _rows(table: Table, groups: Groups, most: int) -> Iterator[_Row]:
                 buffer = picture.as_buffer()
                 suffix = _suffix(buffer[:16].to_pybytes()) if buffer is not None else ""
                 reason = "not a picture by its first bytes" if buffer is not None else "no bytes"
-                opener = partial(groups.open, table, group, place)
                 size = buffer.size if buffer is not None else 0
-                yield _Row(suffix, size, opener, table.stamp, _word(label), reason)
+                at = group * MOST_ROWS + place
+                yield _Row(suffix, size, how, at, table.stamp, _word(label), reason)
                 place, most = place + 1, most - 1
                 if most < 0:
                     raise DataError(f"more than {MOST_ENTRIES} rows")
@@ -164,7 +170,7 @@ def _fill(source: Source, rows: Sequence[_Row], columns: Columns) -> None:
         if not row.suffix:
             source.skip(name, row.reason)
             continue
-        source.add(Entry(name, row.size, row.open, row.stamp))
+        source.add(Entry(name, row.size, Shared(row.how, name, row.size, row.at), row.stamp))
         if row.label is not None:
             classes[name] = row.label
     source.settle()

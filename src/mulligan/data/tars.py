@@ -19,16 +19,18 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from mulligan.data.index import MOST_BYTES
 from mulligan.data.samples import MOST_SIDE, Samples, as_list, is_side
 from mulligan.data.sources import (
     LABELS_FILES,
-    MOST_BYTES,
     MOST_ENTRIES,
     MOST_RATIO,
     MOST_TOTAL,
     RATIO_FROM,
+    SECOND,
     SUFFIXES,
     Entry,
+    Shared,
     Source,
     is_hidden,
     open_regular,
@@ -144,8 +146,8 @@ def on_disk(path: Path) -> Holder:
 
 
 def read_tar(find: Callable[[], Holder], name: str) -> tuple[Source, dict[str, str]]:
-    """The members, not yet in order, and the classes that samples say. Raises as `from_tar`."""
-    source, samples = Source(), Samples()
+    """The members, not yet settled, and the classes that samples say. Raises as `from_tar`."""
+    source, samples = Source(twice=SECOND), Samples()
     try:
         holder = find()
         with holder.open() as file:
@@ -183,25 +185,29 @@ def _unpacked(holder: Holder, opener: Callable[[Any], Any]) -> Path:
 
 
 def _list(holder: Holder, source: Source, samples: Samples) -> None:
-    seen: set[str] = set()
+    count, how = 0, partial(_open_member, holder)
     with holder.open() as file, tarfile.open(fileobj=file, mode="r:") as archive:
-        for count, member in enumerate(archive):
-            if count >= MOST_ENTRIES:
+        while (member := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined] # it keeps a kilobyte of each
+            count += 1
+            if count > MOST_ENTRIES:
                 raise DataError(f"{holder.name} has more than {MOST_ENTRIES} members")
-            name = member.name.removeprefix("./")
-            if member.isdir() or is_hidden(name):
+            raw = member.name.removeprefix("./")
+            if member.isdir() or is_hidden(raw):
                 continue
-            if reason := refused_name(name, seen) or _kind(member):
-                source.skip(printable(name), reason)
+            name = printable(raw)
+            if reason := refused_name(raw) or _kind(member):
+                source.skip(name, reason)
                 continue
-            seen.add(name)
-            opener = partial(holder.part, member.offset_data, member.size)
-            entry = Entry(printable(name), member.size, opener, holder.stamp)
+            opener = Shared(how, name, member.size, member.offset_data)
+            entry = Entry(name, member.size, opener, holder.stamp)
             if _is_own(entry):
                 source.add(entry)
-                continue
-            held = archive.extractfile(member) if _says_class(entry) else None
-            samples.take(entry, held.read() if held else None)
+            elif name in samples.others:
+                source.skip(name, SECOND)
+            else:
+                held = archive.extractfile(member) if _says_class(entry) else None
+                samples.take(entry, held.read() if held else None)
 
 
 def _is_own(entry: Entry) -> bool:
@@ -221,6 +227,10 @@ def _kind(member: tarfile.TarInfo) -> str:
     if member.issparse():
         return "a sparse file"
     return "" if member.isreg() else "not a plain file"
+
+
+def _open_member(holder: Holder, name: str, size: int, at: int) -> BinaryIO:
+    return holder.part(at, size)
 
 
 def _part(path: Path, start: int, size: int) -> BinaryIO:

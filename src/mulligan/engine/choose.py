@@ -38,6 +38,7 @@ def resolve_options(layers: Layers, data: DataSet) -> Values:
     """
     values = {option.name: layers.option(option.name) for option in OPTIONS}
     _shape(values, data)
+    _background(values, data)
     _device(values, layers.problems)
     _arithmetic(values, layers.problems)
     if values["held_out"].value == AUTO:
@@ -133,6 +134,14 @@ def _shape(values: Values, data: DataSet) -> None:
             values[name] = Value(found, old.origin, "as the data are")
 
 
+def _background(values: Values, data: DataSet) -> None:
+    """The colour that the data were put on, with the reason that they gave."""
+    if values["background"].value == AUTO:
+        found = data.manifest.get("framing", {})
+        reason = found.get("reason", "nothing is transparent, or white shows it")
+        values["background"] = Value(found.get("background", "white"), "default", reason)
+
+
 def _device(values: Values, problems: Problems) -> None:
     asked = values["device"].value
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -186,7 +195,7 @@ def _batch(values: Values, layers: Layers, rows: int) -> None:
         batch = replace(batch, value=rows, reason=reason)
     values["batch"] = batch
     pieces, layer = values["pieces"].value, layers.find("pieces")
-    if pieces > batch.value and layer is not None:
+    if pieces != AUTO and pieces > batch.value and layer is not None:
         layers.problems.add(
             f"{layer.say('pieces', pieces)} is more than the batch of {batch.value}",
             "--pieces 1 works each batch through at once",

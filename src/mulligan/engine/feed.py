@@ -12,6 +12,8 @@ from torch import Tensor
 
 from mulligan.data.dataset import DataSet
 from mulligan.data.order import Order, hold_out
+from mulligan.data.stream import as_streamed
+from mulligan.engine.ahead import Ahead
 from mulligan.engine.parallel import World
 from mulligan.engine.randomness import key
 from mulligan.fields import Field, Image, Points
@@ -71,7 +73,7 @@ def resident(arrays: dict[str, Tensor], device: torch.device) -> dict[str, Tenso
 
     From there a batch costs one small copy of row numbers instead of one of pictures.
     """
-    if device.type != "cuda":
+    if device.type != "cuda" or as_streamed(arrays["real"]) is not None:
         return arrays
     free, _ = torch.cuda.mem_get_info(device)
     if sum(array.nbytes for array in arrays.values()) > RESIDENT * free:
@@ -95,6 +97,10 @@ class Feed:
         self.dtype = dtype
         self.training, self.held_out = hold_out(data.arrays["real"], share_held_out)
         self.arrays = resident(data.arrays, self.device)
+        self.streamed = as_streamed(data.arrays["real"])
+        if self.streamed is not None:
+            self.streamed.held.zero_()[self.held_out] = True
+        self._ahead = Ahead(self.streamed)
         self._orders: dict[tuple[int, int], Order] = {}
         self._draw = torch.Generator()
 
@@ -104,7 +110,7 @@ class Feed:
         if order is None:
             order = Order(len(self.training), lambda epoch: key(seed, attempt, "order", epoch))
             self._orders = {(seed, attempt): order}
-        return self.training[order.rows(drawn, count)]
+        return self._ahead.drawn(drawn, count, lambda at: self.training[order.rows(at, count)])
 
     def field(self, rows: Tensor, name: str) -> Tensor:
         """One field of these rows, as a recipe sees it. Raises KeyError if the data lack it."""
@@ -124,7 +130,24 @@ class Feed:
     def batch(self, rows: Tensor, noise_key: int, world: World) -> Batch:
         """This rank's part of the global batch made of `rows`."""
         mine = world.share(len(rows))
-        return Reading(self.noise(len(rows), noise_key)[mine], rows[mine], self.field)
+        return Reading(self.noise(len(rows), noise_key)[mine], rows[mine], self._reader(mine))
+
+    def _reader(self, mine: slice) -> Callable[[Tensor, str], Tensor]:
+        """What reads the fields of a batch; streamed pictures of the next ones are begun."""
+        if self.streamed is None:
+            return self.field
+
+        def read(rows: Tensor, name: str) -> Tensor:
+            values = self.field(rows, name)
+            if name == "real":
+                self._ahead.read(mine)
+            return values
+
+        return read
+
+    def lost(self) -> list[tuple[str, str]]:
+        """(file, reason) of the streamed pictures that could not be read since the last call."""
+        return self._ahead.lost()
 
     def fixed(self, count: int, noise_key: int) -> Batch:
         """The preview's batch: fixed noise, and the first held-out rows with all their fields.

@@ -12,6 +12,7 @@ from typing import Any
 
 from mulligan.engine.readers import (
     channels,
+    colour,
     device,
     folder_name,
     images,
@@ -65,11 +66,25 @@ OPTIONS: tuple[Option, ...] = (
     Option("recipe", AUTO, "the system to train: a name, or the path of your own .py file", text),
     Option("preset", "", "a named configuration of the recipe", text),
     Option("size", AUTO, "size of the images in pixels: 64, or 48x64 for height x width", size),
+    Option(
+        "fit",
+        "crop",
+        "how pictures get that shape: crop (the centre), random (a part) or pad (the whole)",
+        one_of("crop", "random", "pad"),
+    ),
+    Option(
+        "background",
+        AUTO,
+        "colour behind what is transparent and beside padded pictures: white, black, #88aaff",
+        colour,
+    ),
     Option("channels", AUTO, "1 (grey), 3 (colour) or 4 (colour with alpha)", channels),
     Option("images", AUTO, "how many images to train on, repeats counted: 400k, 2.5m", images),
     Option("time", "", "train for about this long instead: 90, 60s, 3m30s, 1.5h", length),
     Option("batch", AUTO, "images in one update", whole(1, 65_536)),
-    Option("pieces", 1, "work a batch through in so many pieces, to save memory", whole(1, 65_536)),
+    Option(
+        "pieces", AUTO, "work a batch through in so many pieces, to save memory", whole(1, 65_536)
+    ),
     Option("seed", 0, "number that all chance is drawn from", whole(0, 2**63 - 1)),
     Option("device", AUTO, "where to compute: cpu, cuda, cuda:1 or mps", device),
     Option(

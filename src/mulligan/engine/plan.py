@@ -13,6 +13,7 @@ from typing import Any
 
 from mulligan import catalogue
 from mulligan.data.dataset import DataSet
+from mulligan.data.framing import Framing
 from mulligan.engine import transfer
 from mulligan.engine.automatic import few, recipe_for
 from mulligan.engine.checkpoint import Checkpoint
@@ -121,6 +122,7 @@ def _open(data: str, layers: Layers) -> DataSet | None:
             data,
             size=None if size == AUTO else size,
             channels=None if channels == AUTO else channels,
+            framing=Framing.of({name: layers.option(name).value for name in ("fit", "background")}),
             only_label=layers.option("only_label").value or None,
         )
     except MulliganError as error:
@@ -211,8 +213,10 @@ def _file_facts(recipe: str) -> dict[str, str] | None:
 
 def _measure(plan: Plan) -> None:
     """Settle what only the machine can say: what is quickest, and what fits into a time."""
+    from mulligan.engine.needs import settle_memory
     from mulligan.engine.quickest import settle_arithmetic
 
+    settle_memory(plan)
     settle_arithmetic(plan)
     if plan["images"] is None:
         plan.values["images"] = _images_in_time(plan)

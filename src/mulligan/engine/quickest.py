@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from itertools import product
 
 import torch
 
-from mulligan.engine.calibrate import scratch
+from mulligan.engine.calibrate import OVERHEAD, scratch
 from mulligan.engine.environment import own_threads
 from mulligan.engine.layers import Value
 from mulligan.engine.plan import Plan
 from mulligan.engine.rounds import play_round
 from mulligan.fields import Points
 from mulligan.places import launched_ranks
+from mulligan.words import duration
 
 Way = tuple[str, int]
 """A precision and a number of threads."""
@@ -40,18 +42,33 @@ def settle_arithmetic(plan: Plan) -> None:
     if not open_names:
         return
     every, reason = ways(plan), "the run is too short to measure"
-    chosen, images = every[0], plan["images"]
+    chosen = every[0]
     if len(every) == 1:
         reason = "the only way here"
-    elif images is None or images >= LEAST_ROUNDS * plan["batch"]:
+    elif pays(plan):
         times = measure(plan, every)
         chosen = quickest(times)
+        _say_length(plan, times[chosen])
         reason = ", ".join(
             f"{way[0]} on {way[1]}: {1000 * taken:.1f} ms a round" for way, taken in times.items()
         )
     for name, value in zip(("precision", "threads"), chosen, strict=True):
         if name in open_names:
             plan.values[name] = Value(value, "default", reason)
+
+
+def pays(plan: Plan) -> bool:
+    """Whether the run is long enough for something to be measured before it."""
+    return plan["images"] is None or bool(plan["images"] >= LEAST_ROUNDS * plan["batch"])
+
+
+def _say_length(plan: Plan, taken: float) -> None:
+    """Put how long the run takes here beside its number of images. taken: seconds of a round."""
+    images = plan.values["images"]
+    if images.value is not None:
+        whole = images.value / plan["batch"] * taken / (1 - OVERHEAD)
+        reason = f"{images.reason}; about {duration(whole)} here"
+        plan.values["images"] = replace(images, reason=reason)
 
 
 def ways(plan: Plan) -> list[Way]:

@@ -142,6 +142,14 @@ def channels(given: Any) -> int:
     return int(one_of("1", "3", "4")(given))
 
 
+def colour(given: Any) -> str:
+    """white, black, grey, or red, green and blue as #rrggbb."""
+    value = str(given).strip().lower()
+    if value not in ("white", "black", "grey") and not re.fullmatch(r"#[0-9a-f]{6}", value):
+        raise ValueError("is no colour: give white, black, grey, or #rrggbb such as #88aaff")
+    return value
+
+
 def device(given: Any) -> str:
     """cpu, cuda, cuda:N or mps."""
     value = str(given).strip().lower()

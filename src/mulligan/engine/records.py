@@ -154,6 +154,14 @@ def tick(job: Job, run: Run, screen: Screen, last: bool) -> Verdict:
     return verdict
 
 
+def lost(job: Job, run: Run, screen: Screen) -> None:
+    """Name the streamed files that could not be read any more since this was last asked."""
+    for file, reason in job.feed.lost():
+        screen.event({"event": "file lost", "file": file, "reason": reason})
+        if job.world.leads:
+            run.event("file lost", round=job.counters.round, file=file, reason=reason)
+
+
 def save(job: Job, run: Run, screen: Screen) -> None:
     """Write a checkpoint of this round, unless there is one. Collective.
 
@@ -205,6 +213,7 @@ def close(job: Job, run: Run, screen: Screen, status: str, reason: str) -> None:
     """Write the final status, the last report, and tell the user what to do next."""
     at = job.counters
     try:
+        lost(job, run, screen)
         run.update(status=status, reason=reason, images=at.seen, total=job.total)
         run.event(status, round=at.round, images=at.seen, reason=reason)
         if status == "done":

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mulligan.catalogue import is_path, load_recipe
+from mulligan.data.framing import Framing
 from mulligan.data.open import open_data
 from mulligan.engine import checkpoint
 from mulligan.engine.checkpoint import Checkpoint
@@ -148,7 +149,8 @@ def _same_data(state: dict[str, Any]) -> Any:
     real, name = fields["real"], state["data"]["name"]
     size, channels = (real.size, real.channels) if isinstance(real, Image) else (None, None)
     only = state["values"].get("only_label") or None
-    data = open_data(name, size=size, channels=channels, only_label=only)
+    framing = Framing.of(state["values"])
+    data = open_data(name, size=size, channels=channels, only_label=only, framing=framing)
     if fields_to_json(data.fields) != state["fields"]:
         raise DataError(
             f"the classes or the shape of {name} are not those this run was trained on",

@@ -29,6 +29,7 @@ def play(job: Job, run: Run, screen: Screen, asked: Asked) -> str:
     resumed_at = time.monotonic() - at.seconds
     while at.seen < job.total:
         play_round(job, note)
+        records.lost(job, run, screen)
         at.seconds = time.monotonic() - resumed_at
         screen.progress(at.seen, at.seen / at.seconds)
 

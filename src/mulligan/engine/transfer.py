@@ -49,6 +49,8 @@ def layer(found: Checkpoint) -> Layer:
     values.pop("augment", None)  # the new data decide
     if isinstance(real, Image):
         values |= {"size": f"{real.height}x{real.width}", "channels": real.channels}
+        framing = {name: state["values"].get(name) for name in ("fit", "background")}
+        values |= {name: value for name, value in framing.items() if value}
     return Layer("default", "the run to start from", values, "as in the run that it starts from")
 
 

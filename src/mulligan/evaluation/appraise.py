@@ -60,6 +60,7 @@ def appraise(
     real = rows.take(some(count, len(rows), asked.seed))
     made = lens.rows(samples.values[:count])
     figures, notes = distribution_figures(real, made, lens, stamp, asked.seed)
+    notes += reals.notes
     more, verdicts = _modes(samples.values[:count], real, made, reals, lens, stamp)
     figures += more
     figures += _labels(samples, made, reals, lens, stamp)

@@ -9,15 +9,20 @@ from torch import Tensor
 
 from mulligan import places
 from mulligan.data.dataset import DataSet
+from mulligan.data.framing import Framing
 from mulligan.data.names import WITH_TEST
 from mulligan.data.open import open_data
 from mulligan.data.order import hold_out
+from mulligan.data.stream import as_streamed
 from mulligan.errors import UsageError
 from mulligan.fields import Image
 
 SPLITS = ("auto", "test", "held-out", "train")
 LEAST = 50
 """Rows that a figure's interval needs: 20 groups of 2, and some."""
+
+MOST_STREAMED = 10_000
+"""Rows of a split that are compared where pictures are streamed: they must fit into memory."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Reals:
 
     values: what figures compare with, uint8 (N, C, H, W) or points in data units. labels: (N,) or
     None. training: all rows that were trained on. split: "test", "held-out" or "train". training
-    and values are the same rows for "train".
+    and values are the same rows for "train". notes: what the user should know.
     """
 
     data: DataSet
@@ -34,6 +39,7 @@ class Reals:
     values: Tensor
     labels: Tensor | None
     training: Tensor
+    notes: tuple[str, ...] = ()
 
 
 def named(data: DataSet) -> bool:
@@ -64,14 +70,35 @@ def real_rows(data: DataSet, split: str, held_out: float, only_label: str = "") 
             "copies them",
         )
     real, labels = data.arrays["real"], data.arrays.get("label")
-    return Reals(data, split, real[rows], None if labels is None else labels[rows], real[training])
+    rows, training, notes = _few(data, rows), _few(data, training), _notes(data, training)
+    labels = None if labels is None else labels[rows]
+    return Reals(data, split, real[rows], labels, real[training], notes)
+
+
+def _few(data: DataSet, rows: Tensor) -> Tensor:
+    """These rows; of streamed pictures as many as are compared, drawn once and for all."""
+    if as_streamed(data.arrays["real"]) is None or len(rows) <= MOST_STREAMED:
+        return rows
+    return rows[some(MOST_STREAMED, len(rows), seed=0)]
+
+
+def _notes(data: DataSet, training: Tensor) -> tuple[str, ...]:
+    count = len(_few(data, training))
+    if count == len(training):
+        return ()
+    return (f"the pictures are streamed: {count:,} of {len(training):,} training rows are used",)
 
 
 def _tested(data: DataSet, training: Tensor, only_label: str) -> Reals:
     field = data.fields["real"]
     size, channels = (field.size, field.channels) if isinstance(field, Image) else (None, None)
     test = open_data(
-        data.name, size=size, channels=channels, only_label=only_label or None, split="test"
+        data.name,
+        size=size,
+        channels=channels,
+        only_label=only_label or None,
+        split="test",
+        framing=Framing.of(data.manifest.get("framing", {})),
     )
     return Reals(
         data, "test", test.arrays["real"], test.arrays.get("label"), data.arrays["real"][training]

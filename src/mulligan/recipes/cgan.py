@@ -31,7 +31,7 @@ from mulligan.recipe import Batch, Terms, Turn, knob
 class CGAN(Duel):
     class Settings(Duel.Settings):
         rate: float = knob(
-            5e-4, "Adam's learning rate for both players", above=0, high=1, role="rate"
+            1e-3, "Adam's learning rate for both players", above=0, high=1, role="rate"
         )
         judge: Literal["planes", "projection"] = knob(
             "projection",
@@ -45,7 +45,7 @@ class CGAN(Duel):
             high=1e6,
             role="penalty",
         )
-        lazy: int = knob(1, "rounds from one R1 to the next", low=1, high=1000)
+        lazy: int = knob(4, "rounds from one R1 to the next", low=1, high=1000)
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
         )
