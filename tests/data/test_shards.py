@@ -190,6 +190,15 @@ def test_the_same_name_twice_in_one_shard_is_no_second_picture(tmp_path: Path) -
     assert skipped(data) == {"train-0000.tgz/x.png": "a second member of the same name"}
 
 
+def test_of_two_members_of_one_name_the_first_says_the_class(tmp_path: Path) -> None:
+    path = shard(tmp_path, 0, {"a.png": png(1), "a.cls": b"x", "b.png": png(2), "b.cls": b"y"})
+    tar(Path(path), {"a.cls": b"z", "b.png": png(3)}, "a")
+    data = open_data(path)
+    assert classes(data) == {"a.png": "x", "b.png": "y"}
+    assert reds(data) == [1, 2]
+    assert skipped(data) == dict.fromkeys(["a.cls", "b.png"], "a second member of the same name")
+
+
 # Which folders and patterns are shards
 
 

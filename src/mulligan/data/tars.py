@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from mulligan.data.index import MOST_BYTES
@@ -212,9 +212,10 @@ def _list(holder: Holder, source: Source, samples: Samples) -> None:
 
 def _is_own(entry: Entry) -> bool:
     """Whether a member counts by itself, and not as a part of a sample."""
-    path = PurePosixPath(entry.name)
-    listed = path.name in LABELS_FILES and len(path.parts) <= 2
-    return listed or path.suffix.lower() in SUFFIXES or entry.size > MOST_BYTES
+    base = entry.name.rpartition("/")[2]
+    suffix = os.path.splitext(base)[1].lower()  # noqa: PTH122 - Python keeps the parts of a Path
+    listed = base in LABELS_FILES and entry.name.count("/") <= 1
+    return listed or suffix in SUFFIXES or entry.size > MOST_BYTES
 
 
 def _says_class(entry: Entry) -> bool:
