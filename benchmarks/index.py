@@ -28,7 +28,8 @@ from PIL import Image
 
 from memory import anonymous
 from mulligan.data.decode import quiet_decoders
-from mulligan.data.folder import source_of, surveyed
+from mulligan.data.folder import surveyed
+from mulligan.data.kinds import source_of
 from mulligan.data.labelling import class_of_each
 from mulligan.data.store import key_of
 from reporting import hardware, write_page

@@ -22,7 +22,7 @@ from torch import Tensor
 from mulligan.data import duplicates
 from mulligan.data.dataset import DataSet
 from mulligan.data.decode import quiet_decoders
-from mulligan.data.folder import source_of
+from mulligan.data.kinds import place_of, source_of
 from mulligan.data.survey import SMALL, Shot, survey
 from mulligan.engine.calibrate import images_in
 from mulligan.engine.plan import Plan, make_plan
@@ -67,7 +67,7 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
     found = plan.data
     shots: list[Shot] = []
     if not named(found):
-        with closing(source_of(Path(str(data)).expanduser())) as source, quiet_decoders():
+        with closing(source_of(place_of(str(data)))) as source, quiet_decoders():
             shots, _ = survey(source.pictures)
     facts = {
         "data": str(data),

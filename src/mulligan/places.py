@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|hf:", re.IGNORECASE)
 
 
 def data_folder() -> Path | None:
@@ -28,3 +31,16 @@ def launched_ranks() -> tuple[int, int, int]:
     """(rank, world size, local rank) as torchrun set them; (0, 1, 0) without it."""
     get = os.environ.get
     return int(get("RANK", "0")), int(get("WORLD_SIZE", "1")), int(get("LOCAL_RANK", "0"))
+
+
+def is_address(name: str) -> bool:
+    """Whether data are named by an address, https://..., or as a set of Hugging Face, hf:..."""
+    return ADDRESS.match(name) is not None
+
+
+def is_found_anywhere(source: str) -> bool:
+    """Whether the `source` of data is an address or an absolute path, and no sentence.
+
+    The sentence of a named set may begin with the address that it was downloaded from.
+    """
+    return Path(source).is_absolute() or (is_address(source) and not source.endswith(" split"))

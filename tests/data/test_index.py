@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from data.test_folder import PETS, lay, pack, png
 from mulligan.data import dataset, index, packed
 from mulligan.data.dataset import content_sha256
-from mulligan.data.folder import source_of
 from mulligan.data.index import Entry, Index, Shared
+from mulligan.data.kinds import source_of
 from mulligan.data.open import open_data
 from mulligan.data.packed import Skips, in_order
 from mulligan.data.sources import Source, from_folder
@@ -183,7 +183,8 @@ INDEXED = """
 import json, sys
 from pathlib import Path
 from mulligan.data.decode import quiet_decoders
-from mulligan.data.folder import source_of, surveyed
+from mulligan.data.folder import surveyed
+from mulligan.data.kinds import source_of
 from mulligan.data.labelling import class_of_each
 from mulligan.data.store import key_of
 def anonymous():

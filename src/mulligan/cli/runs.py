@@ -14,7 +14,7 @@ from mulligan.catalogue import nearest
 from mulligan.cli.train import shown, table
 from mulligan.engine import options, readers
 from mulligan.errors import UsageError
-from mulligan.places import launched_ranks
+from mulligan.places import is_found_anywhere, launched_ranks
 
 if TYPE_CHECKING:
     from mulligan.run import Run
@@ -164,7 +164,7 @@ def _refuse_changes(run: Run, others: dict[str, str]) -> None:
     if not lines:
         return
     source = str(run.read_json("data.json").get("source", ""))
-    data = source if Path(source).is_absolute() else str(run.info().get("data", "DATA"))
+    data = source if is_found_anywhere(source) else str(run.info().get("data", "DATA"))
     config = shlex.quote(str(run.path / "config.toml"))
     start = f"start a new run: mulligan train {shlex.quote(data)} --config {config} "
     start += " ".join(changes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import Tensor
 
 from mulligan.data.dataset import DataSet, build, labels
 from mulligan.data.index import Index
+from mulligan.data.kinds import Place, called, origin
 from mulligan.data.labelling import class_of_each
-from mulligan.data.lists import fixed_part, is_pattern
 from mulligan.data.packed import Skipped
 from mulligan.data.sources import Source
 from mulligan.errors import DataError
@@ -18,7 +17,7 @@ from mulligan.fields import Fields, Image, Label
 
 
 def described(
-    path: Path,
+    path: Place,
     source: Source,
     entries: Index,
     pixels: Tensor,
@@ -44,7 +43,7 @@ def described(
         called(path),
         fields,
         arrays,
-        source=str(path.resolve()),
+        source=origin(path),
         files=entries.listed(),
         skipped=source.skipped,
         notes=notes,
@@ -52,16 +51,7 @@ def described(
     )
 
 
-def called(path: Path) -> str:
-    """What the data are called: the folder's name, or the file's without its kind."""
-    if is_pattern(str(path)) and not path.exists():
-        path = fixed_part(path)
-    if path.is_dir():
-        return path.resolve().name
-    return Path(path.stem).stem if path.stem.endswith(".tar") else path.stem
-
-
-def nothing(path: Path, skipped: Sequence[Skipped]) -> DataError:
+def nothing(path: Place, skipped: Sequence[Skipped]) -> DataError:
     reasons = f"; {skip_note(skipped)}" if skipped else ""
     return DataError(
         f"{path} holds no picture that can be used{reasons}",

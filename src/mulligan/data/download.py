@@ -145,10 +145,11 @@ def _continue(url: str, size: int, part: Path, stall: float) -> None:
         if not resumed and length.isdigit() and int(length) != size:
             raise UnreachableError(f"{url} offers {length} bytes, but the file has {size}")
         with part.open("ab" if resumed else "wb") as stream:
-            _copy(answer, stream, size - (held if resumed else 0), stall)
+            copy_answer(answer, stream, size - (held if resumed else 0), stall)
 
 
-def _copy(answer: Any, stream: Any, left: int, stall: float) -> None:
+def copy_answer(answer: Any, stream: Any, left: int, stall: float) -> None:
+    """Write at most `left` bytes of an answer to a stream. Raises OSError."""
     started, got = time.monotonic(), 0
     while left > 0 and (block := _read(answer, min(BLOCK, left))):
         stream.write(block)

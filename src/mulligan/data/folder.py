@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,15 +24,14 @@ from mulligan.data.decode import (
     read_header,
     why,
 )
-from mulligan.data.describe import called, described
+from mulligan.data.describe import described
 from mulligan.data.framing import Framing
 from mulligan.data.index import Index
-from mulligan.data.lists import from_list, from_pattern, is_pattern
+from mulligan.data.kinds import Place, called, origin, source_of
 from mulligan.data.room import too_large
-from mulligan.data.sources import Entry, Source, from_folder, from_zip
+from mulligan.data.sources import Entry, Source
 from mulligan.data.stream import as_streamed
 from mulligan.data.streaming import STREAMED, Reader, streamed, streamed_again
-from mulligan.data.tars import from_tar, is_tar
 from mulligan.data.threads import CHUNK, in_chunks
 from mulligan.errors import DataError
 from mulligan.fields import fields_from_json, fields_to_json
@@ -44,12 +42,12 @@ Plan = tuple[tuple[int, int] | None, int | None, Framing]
 
 
 def open_pictures(
-    path: Path,
+    path: Place,
     size: tuple[int, int] | None,
     channels: int | None,
     framing: Framing = CENTRE,
 ) -> DataSet:
-    """The pictures of a folder, zip, tar, list (.txt) or pattern, in order of name.
+    """The pictures of a folder, zip, tar, list (.txt), pattern, table or address, in order of name.
 
     size: None is a square whose side is the largest power of two that the median short side
     holds, at most 64. channels: None is 1 if every picture is grey, else 3. Another framing than
@@ -72,19 +70,19 @@ def open_pictures(
     return replace(data, manifest={**data.manifest, "framing": framing.values(reason)})
 
 
-def _opened(path: Path, source: Source, plan: Plan) -> DataSet:
+def _opened(path: Place, source: Source, plan: Plan) -> DataSet:
     """From the cache if these pictures are in it, else decoded now or later."""
     if len(source.pictures) < store.LEAST:
         return _decoded(path, source, plan)
     key = store.key_of(source, plan)
     with store.alone(key):
         if kept := store.read(key):
-            return _mapped(path, kept)
+            return _mapped(path, source, kept)
         again = streamed_again(path, source, key, plan[2])
         return again or _decoded(path, source, plan, key)
 
 
-def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
+def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one.
 
     Where they fit neither there nor into memory they are streamed.
@@ -93,7 +91,7 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
     kept, sides, grey = surveyed(source)
     if kept and size is None:
         size = default_size(sides)
-    channels, notes = channels or (1 if grey else 3), []
+    channels, notes = channels or (1 if grey else 3), [*source.notes]
     shape = (len(kept), channels, *(size or (SMALLEST, SMALLEST)))
     draft = None
     if key and kept:
@@ -118,42 +116,31 @@ def _decoded(path: Path, source: Source, plan: Plan, key: str = "") -> DataSet:
     if draft and source.unread:  # a store would say so for ever
         draft.drop()
         return data  # its pixels are still mapped
-    return _published(path, data, draft) if draft else data
+    return _published(path, source, data, draft) if draft else data
 
 
-def _published(path: Path, data: DataSet, draft: store.Draft) -> DataSet:
+def _published(path: Place, source: Source, data: DataSet, draft: store.Draft) -> DataSet:
     """The same data, from the store that they are put into; from memory if that fails."""
     label = data.arrays.get("label")
     facts = {
         "fields": fields_to_json(data.fields),
         "manifest": data.manifest,
-        "notes": data.notes,
+        "notes": data.notes[len(source.notes) :],  # the next source may have others
     }
     kept = draft.publish(len(data), facts, label)
-    return _mapped(path, kept) if kept else data  # its pixels are still mapped
+    return _mapped(path, source, kept) if kept else data  # its pixels are still mapped
 
 
-def _mapped(path: Path, kept: store.Kept) -> DataSet:
+def _mapped(path: Place, source: Source, kept: store.Kept) -> DataSet:
     """The data set of a store, called after this path."""
     facts = kept.facts
     arrays = {"real": kept.pixels}
     if kept.labels is not None:
         arrays["label"] = kept.labels
-    own = {"name": called(path), "source": str(path.resolve())}
+    own = {"name": called(path), "source": origin(path)}
     manifest = {**facts["manifest"], **own}
     fields = fields_from_json(facts["fields"])
-    return DataSet(own["name"], fields, arrays, manifest, tuple(facts["notes"]))
-
-
-def source_of(path: Path) -> Source:
-    """The files of a folder, an archive, a list or a pattern."""
-    if is_pattern(str(path)) and not path.exists():
-        return from_pattern(str(path))
-    if path.is_dir():
-        return from_folder(path)
-    if path.suffix.lower() == ".txt":
-        return from_list(path)
-    return from_tar(path) if is_tar(path) else from_zip(path)
+    return DataSet(own["name"], fields, arrays, manifest, (*source.notes, *facts["notes"]))
 
 
 def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:

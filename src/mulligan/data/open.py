@@ -22,9 +22,11 @@ from mulligan.data.idx import CLASSES, open_idx
 from mulligan.data.lists import is_pattern
 from mulligan.data.names import NAMES, WITH_TEST
 from mulligan.data.points import open_points
+from mulligan.data.ranges import Unreachable
 from mulligan.data.stacked import open_stacked
 from mulligan.errors import DataError
 from mulligan.fields import Image
+from mulligan.places import is_address
 
 LARGEST = 4096  # pixels of a side
 SPLITS = ("train", "test")
@@ -39,7 +41,8 @@ def open_data(
     split: str = "train",
     framing: Framing = CENTRE,
 ) -> DataSet:
-    """The data set with this name, or of this folder, zip, tar, list or pattern of pictures.
+    """The data set with this name, or of pictures in this place: a folder, zip, tar, list, pattern,
+    table or address.
 
     size: (height, width) in pixels; None is the set's own, for pictures of a folder the largest
     power of two up to 64 that the median short side holds. channels: 1, 3, 4, or None for the
@@ -86,6 +89,9 @@ def _named(name: str, split: str) -> DataSet:
 
 
 def _pictures(name: str, split: str, plan: Plan) -> DataSet:
+    if is_address(str(name)):  # a Path is welcome too
+        _refuse_test(name, split)
+        return _remote(name, plan)
     path = Path(name)
     try:
         path = path.expanduser()
@@ -103,6 +109,13 @@ def _pictures(name: str, split: str, plan: Plan) -> DataSet:
         f"there is no data set, folder or archive {name!r}",
         f"did you mean {near[0]}?" if near else f"the named data sets are {', '.join(NAMES)}",
     )
+
+
+def _remote(name: str, plan: Plan) -> DataSet:
+    try:
+        return open_pictures(name, *plan)
+    except Unreachable as error:  # which is no error of one picture, so it passed them by
+        raise DataError(error.message, error.suggestion) from error
 
 
 def _refuse_test(name: str, split: str) -> None:

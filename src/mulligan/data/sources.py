@@ -6,7 +6,7 @@ import os
 import stat
 import zipfile
 from array import array
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -28,15 +28,17 @@ LABELS_FILES = ("dataset.json", "labels.csv", "metadata.csv", "labels.jsonl", "m
 MOST_ENTRIES = 2_000_000
 MOST_TOTAL = 1 << 38  # bytes of all members together
 MOST_RATIO, RATIO_FROM = 200, 1 << 20  # flat pictures compress well; small ones do no harm
+SECOND = "a second member of the same name"
 
 
 @dataclass
 class Source:
     """Pictures by name, the file that lists their classes, and what cannot be used and why.
 
-    lists: all files that may be the list of classes; `settle` chooses one. twice: why the second of
-    two pictures of one name is not used; empty where names cannot be the same. unread: whether the
-    system would not give the content of a picture, which it may do the next time.
+    lists: all files that may be the list of classes; `settle` chooses one. unread: whether the
+    system would not give the content of a picture, which it may do the next time. notes: what the
+    user should know of how the source was read. twice: why the second of two pictures of one name
+    is not used; empty where names cannot be the same.
     """
 
     pictures: Index = field(default_factory=Index)
@@ -44,6 +46,7 @@ class Source:
     labels: Entry | None = None
     skipped: Skips = field(default_factory=Skips)
     unread: bool = False
+    notes: list[str] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
     twice: str = ""
 
@@ -70,9 +73,7 @@ class Source:
 
         It lies at the root, or in the one folder that holds all; the other lists are skipped.
         """
-        self.pictures.sort()
-        if self.twice:
-            self._leave_out_doubles()
+        self.in_order()
         order = {name: place for place, name in enumerate(LABELS_FILES)}
         near = [e for e in self.lists if "/" not in e.name or self._hold_all(e.name.split("/")[0])]
         near.sort(key=lambda e: (e.name.count("/"), order[PurePosixPath(e.name).name]))
@@ -81,6 +82,12 @@ class Source:
         for entry in self.lists:
             if entry is not self.labels:
                 self.skip(entry.name, f"not the list of classes: {used}")
+
+    def in_order(self) -> None:
+        """Once all pictures are there: in order of name, and the first of each name if `twice`."""
+        self.pictures.sort()
+        if self.twice:
+            self._leave_out_doubles()
 
     def _hold_all(self, top: str) -> bool:
         """Whether all pictures lie in this folder."""
@@ -149,7 +156,7 @@ def from_zip(path: Path) -> Source:
             f"and {MOST_TOTAL} are read",
             "unpack it and give the folder",
         )
-    source = Source(close=archive.close, twice="a second member of the same name")
+    source = Source(close=archive.close, twice=SECOND)
     how = partial(_open_member, archive)
     for place, member in enumerate(archive.filelist):
         if member.is_dir() or is_hidden(member.filename):
@@ -217,13 +224,11 @@ def _refusal(member: zipfile.ZipInfo) -> str:
     return ""
 
 
-def refused_name(name: str, seen: Container[str] = ()) -> str:
+def refused_name(name: str) -> str:
     """Why a member of an archive is not used because of its name; empty if it may be."""
     if name.startswith("/") or "\\" in name or ":" in name.split("/")[0]:
         return "an absolute name"
-    if ".." in name.split("/"):
-        return "a name with '..'"
-    return "a second member of the same name" if name in seen else ""
+    return "a name with '..'" if ".." in name.split("/") else ""
 
 
 def is_hidden(name: str) -> bool:

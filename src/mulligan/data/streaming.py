@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -13,9 +12,10 @@ from torch import Tensor
 from mulligan.data import look, store
 from mulligan.data.dataset import DataSet, labels
 from mulligan.data.decode import decode
-from mulligan.data.describe import called, described, nothing
+from mulligan.data.describe import described, nothing
 from mulligan.data.framing import Framing
 from mulligan.data.index import Entry, Index
+from mulligan.data.kinds import Place, called, origin
 from mulligan.data.labelling import class_of_each
 from mulligan.data.room import too_large
 from mulligan.data.sources import Source
@@ -38,12 +38,12 @@ class Reader:
 
 
 def streamed(
-    path: Path, source: Source, kept: Index, read: Reader, notes: list[str], key: str
+    path: Place, source: Source, kept: Index, read: Reader, notes: list[str], key: str
 ) -> DataSet:
     """The data set of pictures that are decoded when they are asked for.
 
-    kept: those whose header is in order. key: of what the cache
-    remembers, if it may. Raises DataError if not one can be decoded.
+    kept: those whose header is in order. key: of what the cache remembers, if it may. Raises
+    DataError if not one can be decoded.
     """
     while True:  # once, and once more where some are broken: what is hashed begins with the count
         if not len(kept):
@@ -70,7 +70,7 @@ def streamed(
     return data
 
 
-def streamed_again(path: Path, source: Source, key: str, framing: Framing) -> DataSet | None:
+def streamed_again(path: Place, source: Source, key: str, framing: Framing) -> DataSet | None:
     """The same from what the cache remembers; None if it does not, or if there is room now."""
     known = look.recall(key)
     if known is None:
@@ -85,8 +85,9 @@ def streamed_again(path: Path, source: Source, key: str, framing: Framing) -> Da
     arrays = {"real": cast(Tensor, pixels)}
     if known.labels is not None:
         arrays["label"] = known.labels
-    notes = (f"not kept in the cache: {full}", f"{STREAMED}: {large}", *facts["notes"])
+    own = [*source.notes, f"not kept in the cache: {full}", f"{STREAMED}: {large}"]
+    notes = (*own, *facts["notes"])
     fields = fields_from_json(facts["fields"])
     data = DataSet(called(path), fields, arrays, facts["manifest"], notes)
-    own = {"name": data.name, "source": str(path.resolve())}
-    return replace(data, manifest={**data.manifest, **own})
+    here = {"name": data.name, "source": origin(path)}
+    return replace(data, manifest={**data.manifest, **here})

@@ -1,6 +1,7 @@
 """The members of a tar as named entries; a compressed one is unpacked into a file without a name.
 
-Nothing is extracted under a member's own name, and links are never followed.
+Nothing is extracted under a member's own name, and links are never followed. The tar may lie
+anywhere: a `Holder` says how its bytes are read.
 """
 
 from __future__ import annotations
@@ -13,19 +14,26 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mulligan.data.index import MOST_BYTES
+from mulligan.data.samples import MOST_SIDE, Samples, as_list, is_side
 from mulligan.data.sources import (
+    LABELS_FILES,
     MOST_ENTRIES,
     MOST_RATIO,
     MOST_TOTAL,
     RATIO_FROM,
+    SECOND,
+    SUFFIXES,
     Entry,
     Shared,
     Source,
     is_hidden,
+    open_regular,
     printable,
     refused_name,
 )
@@ -42,12 +50,31 @@ OPENERS: dict[bytes, Callable[[Any], Any]] = {
 UNREADABLE = (OSError, EOFError, tarfile.TarError, lzma.LZMAError, ValueError, OverflowError)
 
 
-class Part(io.RawIOBase):
-    """Some bytes of a file, as a file."""
+@dataclass(frozen=True)
+class Holder:
+    """Where the bytes of a tar are.
 
-    def __init__(self, path: Path, start: int, size: int) -> None:
+    open: all of them, as a file that can seek. part: (start, size), some of them as such a file.
+    stamp: changes when the content does.
+    """
+
+    name: str
+    size: int
+    open: Callable[[], BinaryIO]
+    part: Callable[[int, int], BinaryIO]
+    stamp: int = 0
+
+
+class Window(io.RawIOBase):
+    """Some bytes of something longer, as a file; `fill` gets them."""
+
+    def __init__(self, start: int, size: int) -> None:
         super().__init__()
-        self.file, self.start, self.size, self.at = path.open("rb"), start, size, 0
+        self.start, self.size, self.at = start, size, 0
+
+    def fill(self, buffer: memoryview, start: int) -> int:
+        """Put bytes from `start` on into the buffer, and say how many."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -61,11 +88,22 @@ class Part(io.RawIOBase):
         return self.at
 
     def readinto(self, buffer: Any) -> int:
-        self.file.seek(self.start + self.at)
         wanted = max(0, min(len(buffer), self.size - self.at))
-        count = self.file.readinto(memoryview(buffer)[:wanted])
+        count = self.fill(memoryview(buffer)[:wanted], self.start + self.at) if wanted else 0
         self.at += count
         return count
+
+
+class Part(Window):
+    """Some bytes of a file on the disk, opened for itself."""
+
+    def __init__(self, path: Path, start: int, size: int) -> None:
+        super().__init__(start, size)
+        self.file = open_regular(path)
+
+    def fill(self, buffer: memoryview, start: int) -> int:
+        self.file.seek(start)
+        return int(self.file.readinto(buffer))  # type: ignore[attr-defined]
 
     def close(self) -> None:
         self.file.close()
@@ -84,35 +122,61 @@ def from_tar(path: Path) -> Source:
     Links, devices, sparse files, absolute names and names with '..' are skipped. Raises DataError
     for no tar, one that is cut off, too many members, or one that grows suspiciously.
     """
-    source, plain = Source(twice="a second member of the same name"), path
-    try:
-        with path.open("rb") as file:
-            first = file.read(6)
-        for sign, opener in OPENERS.items():
-            if first.startswith(sign):
-                plain = _unpacked(path, opener)
-                source.close = partial(plain.unlink, missing_ok=True)
-        _list(plain, source, path.stat().st_mtime_ns)
-    except UNREADABLE as error:
-        source.close()
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} is not a tar that can be read: {error}") from error
-    source.settle()
+    source, classes = read_tar(lambda: on_disk(path), str(path))
+    settle(source, classes)
     return source
 
 
-def _unpacked(path: Path, opener: Callable[[Any], Any]) -> Path:
+def settle(source: Source, classes: dict[str, str]) -> None:
+    """Once all members are there: their order, and their classes if samples say any."""
+    if classes:
+        for entry in source.lists:
+            source.skip(entry.name, "not the list of classes: the samples say theirs")
+        source.lists.clear()
+    source.settle()
+    if classes:
+        source.labels = as_list("the .cls and .json members", classes)
+
+
+def on_disk(path: Path) -> Holder:
+    """A tar that is a file."""
+    found = path.stat()
+    opener = partial(open_regular, path)
+    return Holder(str(path), found.st_size, opener, partial(_part, path), found.st_mtime_ns)
+
+
+def read_tar(find: Callable[[], Holder], name: str) -> tuple[Source, dict[str, str]]:
+    """The members, not yet settled, and the classes that samples say. Raises as `from_tar`."""
+    source, samples = Source(twice=SECOND), Samples()
+    try:
+        holder = find()
+        with holder.open() as file:
+            first = file.read(6)
+        for sign, opener in OPENERS.items():
+            if first.startswith(sign):
+                unpacked = _unpacked(holder, opener)
+                source.close = partial(unpacked.unlink, missing_ok=True)
+                holder = replace(on_disk(unpacked), stamp=holder.stamp)
+        _list(holder, source, samples)
+        return source, samples.settle(source)
+    except BaseException as error:
+        source.close()
+        if isinstance(error, UNREADABLE) and not isinstance(error, DataError):
+            raise DataError(f"{name} is not a tar that can be read: {error}") from error
+        raise
+
+
+def _unpacked(holder: Holder, opener: Callable[[Any], Any]) -> Path:
     """A file with the tar inside; it is removed again if that is too long."""
-    most = min(MOST_TOTAL, max(RATIO_FROM, MOST_RATIO * path.stat().st_size))
+    most = min(MOST_TOTAL, max(RATIO_FROM, MOST_RATIO * holder.size))
     handle, name = tempfile.mkstemp(prefix="mulligan-", suffix=".tar")
     try:
-        with os.fdopen(handle, "wb") as out, opener(path) as stream:
+        with os.fdopen(handle, "wb") as out, holder.open() as packed, opener(packed) as stream:
             length = 0
             while piece := stream.read(PIECE):
                 length += len(piece)
                 if length > most:
-                    raise DataError(f"{path} grows to more than {most} bytes when unpacked")
+                    raise DataError(f"{holder.name} grows to more than {most} bytes when unpacked")
                 out.write(piece)
     except BaseException:
         Path(name).unlink()
@@ -120,14 +184,14 @@ def _unpacked(path: Path, opener: Callable[[Any], Any]) -> Path:
     return Path(name)
 
 
-def _list(path: Path, source: Source, stamp: int) -> None:
-    count, how = 0, partial(_part, path)
-    with tarfile.open(path, "r:") as archive:
+def _list(holder: Holder, source: Source, samples: Samples) -> None:
+    count, how = 0, partial(_open_member, holder)
+    with holder.open() as file, tarfile.open(fileobj=file, mode="r:") as archive:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined] # it keeps a kilobyte of each
             count += 1
             if count > MOST_ENTRIES:
-                raise DataError(f"{path} has more than {MOST_ENTRIES} members")
+                raise DataError(f"{holder.name} has more than {MOST_ENTRIES} members")
             raw = member.name.removeprefix("./")
             if member.isdir() or is_hidden(raw):
                 continue
@@ -136,7 +200,26 @@ def _list(path: Path, source: Source, stamp: int) -> None:
                 source.skip(name, reason)
                 continue
             opener = Shared(how, name, member.size, member.offset_data)
-            source.add(Entry(name, member.size, opener, stamp))
+            entry = Entry(name, member.size, opener, holder.stamp)
+            if _is_own(entry):
+                source.add(entry)
+            elif name in samples.others:
+                source.skip(name, SECOND)
+            else:
+                held = archive.extractfile(member) if _says_class(entry) else None
+                samples.take(entry, held.read() if held else None)
+
+
+def _is_own(entry: Entry) -> bool:
+    """Whether a member counts by itself, and not as a part of a sample."""
+    base = entry.name.rpartition("/")[2]
+    suffix = os.path.splitext(base)[1].lower()  # noqa: PTH122 - Python keeps the parts of a Path
+    listed = base in LABELS_FILES and entry.name.count("/") <= 1
+    return listed or suffix in SUFFIXES or entry.size > MOST_BYTES
+
+
+def _says_class(entry: Entry) -> bool:
+    return is_side(entry.name) and entry.size <= MOST_SIDE
 
 
 def _kind(member: tarfile.TarInfo) -> str:
@@ -147,5 +230,9 @@ def _kind(member: tarfile.TarInfo) -> str:
     return "" if member.isreg() else "not a plain file"
 
 
-def _part(path: Path, name: str, size: int, start: int) -> BinaryIO:
+def _open_member(holder: Holder, name: str, size: int, at: int) -> BinaryIO:
+    return holder.part(at, size)
+
+
+def _part(path: Path, start: int, size: int) -> BinaryIO:
     return io.BufferedReader(Part(path, start, size))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mulligan import places
 from mulligan.data.dataset import DataSet
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.ema import Twin
@@ -157,9 +157,9 @@ def own_device(device: str, world: World) -> str:
 
 
 def data_address(data: DataSet) -> str:
-    """The data's name, or the absolute path of a folder or zip, which a resume finds anywhere."""
+    """The data's name, or its absolute path or address, which a resume finds anywhere."""
     source = str(data.manifest["source"])
-    return source if Path(source).is_absolute() else data.name
+    return source if places.is_found_anywhere(source) else data.name
 
 
 def restore_twin(twin: Recipe, tensors: dict[str, Tensor]) -> None:

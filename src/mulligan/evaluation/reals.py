@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mulligan import places
 from mulligan.data.dataset import DataSet
 from mulligan.data.framing import Framing
 from mulligan.data.names import WITH_TEST
@@ -44,7 +44,7 @@ class Reals:
 
 def named(data: DataSet) -> bool:
     """Whether this is a data set with a name, and no folder that bears the same."""
-    return not Path(str(data.manifest["source"])).is_absolute()
+    return not places.is_found_anywhere(str(data.manifest["source"]))
 
 
 def real_rows(data: DataSet, split: str, held_out: float, only_label: str = "") -> Reals:
