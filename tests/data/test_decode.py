@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from mulligan.data.decode import MOST_PIXELS, UnusableError, decode, quiet_decoders, read_header
+from mulligan.data.decode import (
+    MOST_PIXELS,
+    UnusableError,
+    decode,
+    opened,
+    quiet_decoders,
+    read_header,
+)
 
 S = (16, 16)
 
@@ -178,6 +185,30 @@ def test_resizing_averages_and_does_not_alias():
     lines[:, ::2] = 255  # finer than 16 pixels can show: must become grey
     pixels = decode(encoded(Image.fromarray(lines)), S, 1)[0, :, 2:-2]
     assert np.abs(pixels.astype(float) - 127.5).max() < 8
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("side", [37, 40, 64, 75])
+def test_large_jpegs_are_loaded_smaller_and_look_the_same(side, orientation):
+    rows = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    large = Image.fromarray(rows).resize((800, 600), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(large, "JPEG", quality=95, exif=exif)
+    loaded = []
+    with opened(content, (side, side)) as (image, _):
+        loaded.append(image.size)
+    assert loaded[0][1] == {37: 75, 40: 150, 64: 150, 75: 150}[side]  # twice side or more
+    whole = encoded(large.rotate(-90, expand=True) if orientation == 6 else large)
+    small, same = (decode(each, (side, side), 3).astype(float) for each in (content, whole))
+    assert np.abs(small - same).mean() < 2
+
+
+def test_small_jpegs_and_other_formats_are_loaded_whole():
+    picture = Image.fromarray(np.zeros((600, 800, 3), dtype=np.uint8))
+    for content, side in ((encoded(picture, "JPEG"), 160), (encoded(picture), 32)):
+        with opened(content, (side, side)) as (image, _):
+            assert image.size == (800, 600)
 
 
 def test_colour_profiles_are_ignored():

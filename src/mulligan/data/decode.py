@@ -7,6 +7,7 @@ is used. Transparent pictures are put on a background unless four channels are a
 from __future__ import annotations
 
 import errno
+import math
 import re
 import struct
 import threading
@@ -30,6 +31,7 @@ MOST_SCANS = 100  # of a JPEG; honest ones have a dozen, and each costs a pass o
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
+ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 CENTRE = Framing()
 
@@ -120,25 +122,41 @@ def decode(
     Raises UnusableError with the reason.
     """
     draw = zlib.crc32(content) / 2**32 if framing.fit == "random" else 0.5
-    with opened(content) as (_, upright):
+    with opened(content, size) as (_, upright):
         return to_array(framed(plain(upright, channels, framing), size, framing, draw))
 
 
 @contextmanager
-def opened(content: bytes) -> Iterator[tuple[Image.Image, Image.Image]]:
+def opened(
+    content: bytes, size: tuple[int, int] | None = None
+) -> Iterator[tuple[Image.Image, Image.Image]]:
     """The picture as it is stored, loaded, and turned as its EXIF data ask.
 
+    size: (height, width) that it is wanted in; a much larger JPEG is then loaded at 1/2, 1/4 or 1/8
+    of its size, which takes a fraction of the time, but at twice the wanted size at least.
     Raises UnusableError with the reason, for what happens inside the block too.
     """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image)
             _check_scans(content)
+            if size is not None and image.format == "JPEG":
+                _load_smaller(image, size)
             with ROOM.for_pixels(image.width * image.height):
                 image.load()
                 yield image, ImageOps.exif_transpose(image)
     except BROKEN as error:
         raise UnusableError(why(error)) from error
+
+
+def _load_smaller(image: Image.Image, size: tuple[int, int]) -> None:
+    """Let a JPEG be decoded at a fraction of its size, twice the wanted one at least."""
+    width, height = image.size
+    if image.getexif().get(ORIENTATION, 1) in SIDEWAYS:
+        size = (size[1], size[0])
+    scale = min(width / size[1], height / size[0]) / 2
+    if scale > 1:
+        image.draft(None, (math.ceil(width / scale), math.ceil(height / scale)))
 
 
 def plain(image: Image.Image, channels: int, framing: Framing = CENTRE) -> Image.Image:

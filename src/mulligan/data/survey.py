@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mulligan.data.decode import UNREADABLE, opened, plain, why
+from mulligan.data.decode import ORIENTATION, UNREADABLE, opened, plain, why
 from mulligan.data.sources import Entry
 
 SMALL = 32
 """Side of the small copies, of which near duplicates and colours are judged."""
-
-ORIENTATION = 0x0112  # of EXIF
 
 
 @dataclass(frozen=True)
