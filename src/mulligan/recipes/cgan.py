@@ -16,6 +16,7 @@ Departs  convolutions for pictures instead of maxout, Adam instead of SGD. The c
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -46,6 +47,9 @@ class CGAN(Duel):
             role="penalty",
         )
         lazy: int = knob(4, "rounds from one R1 to the next", low=1, high=1000)
+        final_rate: float = knob(
+            1.0, "last factor on both rates, which fall on half a cosine", low=0, high=1
+        )
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
         )
@@ -58,6 +62,15 @@ class CGAN(Duel):
     def networks(self) -> tuple[nn.Module, nn.Module]:
         knobs, field = self.settings, self.fields["real"]
         return pair(knobs.body, field, knobs.latent, knobs.width, self.classes, knobs.judge)
+
+    def schedule(self, seen: int, total: int) -> dict[str, float]:
+        last, left = self.settings.final_rate, (1 + math.cos(math.pi * min(1.0, seen / total))) / 2
+        factor = last + (1 - last) * left
+        return {
+            **super().schedule(seen, total),
+            "rate/discriminator": factor,
+            "rate/generator": factor,
+        }
 
     def turns(self) -> list[Turn]:
         lazy, second = self.settings.lazy, Turn("generator", self.generator_loss)
