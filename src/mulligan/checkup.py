@@ -23,6 +23,7 @@ from mulligan.data import duplicates
 from mulligan.data.dataset import DataSet
 from mulligan.data.decode import quiet_decoders
 from mulligan.data.kinds import place_of, source_of
+from mulligan.data.stream import as_streamed
 from mulligan.data.survey import SMALL, Shot, survey
 from mulligan.engine.calibrate import images_in
 from mulligan.engine.plan import Plan, make_plan
@@ -73,6 +74,7 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
         "data": str(data),
         "rows": len(found),
         "bytes": found.manifest["bytes"],
+        "streamed": as_streamed(found.arrays["real"]) is not None,
         "skipped": found.manifest["skipped"],
         "skipped_count": found.manifest.get("skipped_count", len(found.manifest["skipped"])),
         "classes": class_counts(found),

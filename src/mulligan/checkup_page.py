@@ -27,7 +27,8 @@ def rows(found: Checkup) -> Rows:
     """The facts in words: (what, how it is)."""
     facts = found.facts
     lines = [("data", f"{facts['rows']:,} {found.plan.data.fields['real']}")]
-    lines.append(("memory", f"{facts['bytes'] / 1e6:,.1f} MB as training holds them"))
+    held = "if they were decoded at once; they are streamed" if facts["streamed"] else "decoded"
+    lines.append(("pixels", f"{facts['bytes'] / 1e6:,.1f} MB {held}"))
     for kind in ("formats", "modes", "classes"):
         if facts.get(kind):
             lines.append((kind, listing(facts[kind])))

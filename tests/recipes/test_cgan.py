@@ -58,6 +58,15 @@ def test_the_penalty_may_have_an_update_of_its_own_as_many_times_as_heavy() -> N
     assert {**judge.loss(BATCH), "penalty": terms["penalty"]} == terms
 
 
+def test_rates_are_steady_first_and_then_fall_with_the_root_of_what_was_seen() -> None:
+    recipe: Any = echo_duel("cgan", steady=1000)
+    for seen, rate in ((0, 1), (1000, 1), (4000, 0.5), (100_000, 0.1)):
+        for total in (10_000, 10**9):  # a run that is made longer goes on as it was
+            now = recipe.schedule(seen, total)
+            assert now["rate/generator"] == now["rate/discriminator"] == pytest.approx(rate)
+            assert now["ema"] == recipe.settings.ema
+
+
 def test_smoothing_lowers_the_target_of_reals_alone() -> None:
     recipe: Any = echo_duel("cgan", smoothing=0.1)
     terms = recipe.discriminator_loss(BATCH)

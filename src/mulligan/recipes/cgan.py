@@ -11,7 +11,7 @@ Departs  convolutions for pictures instead of maxout, Adam instead of SGD. The c
          Koyama 2018, arXiv:1802.05637. Fakes carry the labels of the reals they are paired with.
          The last term is R1 (Mescheder et al. 2018, arXiv:1801.04406): without it each class was
          seen to collapse to one picture. Lazily, it has every k-th round an update of its own, k
-         times as heavy (Karras et al. 2020, arXiv:1912.04958, appendix B).
+         times as heavy (Karras et al. 2020, arXiv:1912.04958, appendix B). Rates fall in time.
 """
 
 from __future__ import annotations
@@ -47,8 +47,11 @@ class CGAN(Duel):
             role="penalty",
         )
         lazy: int = knob(4, "rounds from one R1 to the next", low=1, high=1000)
-        final_rate: float = knob(
-            1.0, "last factor on both rates, which fall on half a cosine", low=0, high=1
+        steady: float = knob(
+            100_000.0,
+            "images seen at the full rate; beyond, both rates fall with the root of what was seen",
+            low=1,
+            high=1e12,
         )
         smoothing: float = knob(
             0.0, "how far the target of reals lies below 1 (one-sided)", low=0, below=0.5
@@ -64,13 +67,9 @@ class CGAN(Duel):
         return pair(knobs.body, field, knobs.latent, knobs.width, self.classes, knobs.judge)
 
     def schedule(self, seen: int, total: int) -> dict[str, float]:
-        last, left = self.settings.final_rate, (1 + math.cos(math.pi * min(1.0, seen / total))) / 2
-        factor = last + (1 - last) * left
-        return {
-            **super().schedule(seen, total),
-            "rate/discriminator": factor,
-            "rate/generator": factor,
-        }
+        rate = min(1.0, math.sqrt(self.settings.steady / max(1, seen)))
+        players = {"rate/discriminator": rate, "rate/generator": rate}
+        return {**super().schedule(seen, total), **players}
 
     def turns(self) -> list[Turn]:
         lazy, second = self.settings.lazy, Turn("generator", self.generator_loss)
