@@ -23,6 +23,7 @@ from torch import Tensor
 from campaign import finished, pace
 from mulligan import load
 from mulligan.data.open import open_data
+from mulligan.engine.plan import make_plan
 from mulligan.evaluation.lens import open_lens
 from mulligan.metrics.distances import frechet_distance
 from mulligan.metrics.moments import Moments
@@ -46,6 +47,8 @@ def default(part: str, data: str, home: Path, threads: int | None) -> Run:
     settled = pace(data, home, "default")
     settled["threads"] = threads or settled["threads"]
     images = int(settled.pop("images_per_second") * SECONDS[part])
+    plan = make_plan(data, {"images": images, "device": "cpu", **settled})
+    settled |= {"recipe": plan.recipe_name, **plan.settings.model_dump()}  # as they are today
     return finished(data, home, device="cpu", seed=0, patience=0, images=images, **settled)
 
 
