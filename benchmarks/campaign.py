@@ -26,7 +26,11 @@ def finished(data: str, runs_dir: Path, **options: Any) -> Run:
     data: as `mulligan train` takes it. options: options and knobs of the run.
     """
     run = _run(data, runs_dir, options)
-    if run.path.exists() and checkpoint.published(run.checkpoints):
+    if (
+        run.path.exists()
+        and checkpoint.published(run.checkpoints)
+        and _as_today(run, data, options)
+    ):
         if run.info()["status"] != "done":
             mulligan.resume(run)
         return run
@@ -36,7 +40,7 @@ def finished(data: str, runs_dir: Path, **options: Any) -> Run:
 def tried(data: str, runs_dir: Path, **options: Any) -> Run:
     """The same, where a run that diverges is a finding and ends there."""
     run = _run(data, runs_dir, options)
-    if run.path.exists() and run.info()["status"] == "diverged":
+    if run.path.exists() and run.info()["status"] == "diverged" and _as_today(run, data, options):
         return run
     try:
         return finished(data, runs_dir, **options)
@@ -57,6 +61,19 @@ def pace(data: str, home: Path, name: str, **options: Any) -> dict[str, Any]:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps({"images_per_second": images / 1000, **chosen}))
     return dict(json.loads(kept.read_text()))
+
+
+def _as_today(run: Run, data: str, options: dict[str, Any]) -> bool:
+    """Whether the run's settings are those that the same options give now.
+
+    A default may have changed since. Knobs that there were not then do not count.
+    """
+    quick = {"precision": "float32", "threads": 1, "device": "cpu", "pieces": 1}
+    settings, kept = make_plan(data, {**options, **quick}).settings.model_dump(), run.config()
+    changed = [name for name in settings if name in kept and kept[name]["value"] != settings[name]]
+    if changed:
+        print(f"{run.name} is trained anew: {', '.join(changed)} changed", flush=True)
+    return not changed
 
 
 def _run(data: str, runs_dir: Path, options: dict[str, Any]) -> Run:

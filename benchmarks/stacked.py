@@ -37,7 +37,7 @@ DATA = "stacked-mnist"
 COUNT, CHUNK = 26_000, 1000
 SMALL: dict[str, Any] = {
     "recipe": "r3gan",
-    "body": "compact",
+    "body": "auto",
     "width": 48,
     "batch": 128,
     "rate": 1e-3,
