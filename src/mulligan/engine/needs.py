@@ -69,7 +69,9 @@ def settle_memory(plan: Plan) -> None:
                 f"{free / GIGA:.1f} GB are free",
                 "a smaller --size or --width",
             )
-        reason = f"a batch at once takes about {takes[1] / GIGA:.1f} GB, {free / GIGA:.1f} are free"
+        reason = f"a batch at once takes about {takes[1] / GIGA:.1f} GB"
+        if pieces > 1:
+            reason += f", {free / GIGA:.1f} GB are free"
     plan.values["pieces"] = Value(pieces, "default", reason)
 
 
