@@ -61,7 +61,10 @@ class Entry:
     def read(self) -> bytes:
         """The content. Raises OSError where it is longer than allowed."""
         with self.open() as stream:
-            content = stream.read(MOST_BYTES + 1)
+            # asked for all that is allowed, it would map that much memory for every file
+            content = stream.read(min(self.size, MOST_BYTES) + 1)
+            if len(content) > self.size:  # it has grown
+                content += stream.read(MOST_BYTES + 1 - len(content))
         if len(content) > MOST_BYTES:
             raise OSError(f"more than {MOST_BYTES >> 20} MiB")
         return content
