@@ -20,7 +20,7 @@ from PIL import Image
 
 from data.test_folder import lay, pack, png
 from mulligan.cli import main
-from mulligan.data import folder, shelf, sources, store
+from mulligan.data import folder, shelf, sources, store, worker
 from mulligan.data.dataset import content_sha256
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
@@ -46,7 +46,7 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*given: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(folder, "decode", refuse)
+    monkeypatch.setattr(worker, "decode", refuse)
     monkeypatch.setattr(folder, "read_header", refuse)
 
 
@@ -121,15 +121,15 @@ def test_a_store_that_is_cut_off_or_not_whole_is_packed_anew(tmp_path: Path, cac
 
 PACK = """
 import sys, time
-from mulligan.data import folder, sources, store
+from mulligan.data import folder, sources, store, worker
 from mulligan.data.open import open_data
 store.LEAST = 10
-plain, pause = folder.decode, float(sys.argv[2])
+plain, pause = worker.decode, float(sys.argv[2])
 def slow(*given):
     time.sleep(pause)
     print("decoded", flush=True)
     return plain(*given)
-folder.decode = slow
+worker.decode = slow
 print(open_data(sys.argv[1]).manifest["sha256"])
 """
 

@@ -18,7 +18,6 @@ from mulligan.data.decode import (
     CENTRE,
     SMALLEST,
     UNREADABLE,
-    decode,
     is_passing,
     quiet_decoders,
     read_header,
@@ -33,6 +32,8 @@ from mulligan.data.sources import Entry, Source
 from mulligan.data.stream import as_streamed
 from mulligan.data.streaming import STREAMED, Reader, streamed, streamed_again
 from mulligan.data.threads import CHUNK, in_chunks
+from mulligan.data.worker import Failures
+from mulligan.data.workers import Workers
 from mulligan.errors import DataError
 from mulligan.fields import fields_from_json, fields_to_json
 
@@ -193,24 +194,17 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
 def _decode_all(
     source: Source, kept: Index, pixels: NDArray[np.uint8], framing: Framing
 ) -> NDArray[np.int32]:
-    """Fill `pixels` with the pictures, in threads; the positions of those that decode."""
-    channels, size = pixels.shape[1], (pixels.shape[2], pixels.shape[3])
-
-    def work(start: int, stop: int) -> list[tuple[int, str]]:
-        failures = []
-        for position in range(start, stop):
-            try:
-                pixels[position] = decode(kept[position].read(), size, channels, framing)
-            except UNREADABLE as error:
-                failures.append((position, why(error)))
-                source.unread = source.unread or is_passing(error)
-        return failures
-
+    """Fill `pixels` with the pictures, side by side; the positions of those that decode."""
     good = np.ones(len(kept), dtype=bool)
-    with store.progress(len(kept)) as more:
+    with Workers(pixels, framing, len(kept)) as hands, store.progress(len(kept)) as more:
+
+        def work(start: int, stop: int) -> Failures:
+            return hands.decode(start, kept[start:stop])
+
         for failures in in_chunks(work, len(kept)):
-            for position, reason in failures:
+            for position, reason, passing in failures:
                 good[position] = False
                 source.skip(kept[position].name, reason)
+                source.unread = source.unread or passing
             more(CHUNK)
     return good.nonzero()[0].astype(np.int32)
