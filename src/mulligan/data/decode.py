@@ -28,6 +28,7 @@ from mulligan.data.framing import Framing, framed
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 64_000_000  # 192 MB as RGB
 MOST_SCANS = 100  # of a JPEG; honest ones have a dozen, and each costs a pass over all pixels
+MOST_SEGMENTS = 100_000  # of a JPEG, looked through to count its scans
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
@@ -201,7 +202,7 @@ def _check_size(image: Image.Image) -> None:
         raise UnusableError(f"{width}x{height} pixels are too small, {SMALLEST} are the least")
 
 
-MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """What begins a segment of a JPEG; the others are part of the data of a scan."""
 
 
@@ -209,11 +210,15 @@ def _check_scans(content: bytes) -> None:
     if not content.startswith(b"\xff\xd8") or content.count(b"\xff\xda") <= MOST_SCANS:
         return
     scans, at = 0, 2
-    while (found := MARKER.search(content, at)) and not found[0].endswith(b"\xd9"):
-        scans += found[0].endswith(b"\xda")
+    for _ in range(MOST_SEGMENTS):
+        found = MARKER.search(content, at)
+        if not found or found[0] == b"\xff\xd9":
+            return
+        scans += found[0] == b"\xff\xda"
+        if scans > MOST_SCANS:
+            raise UnusableError(f"a JPEG of more than {MOST_SCANS} scans")
         at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
-    if scans > MOST_SCANS:
-        raise UnusableError(f"a JPEG of {scans} scans, {MOST_SCANS} are the most")
+    raise UnusableError(f"a JPEG of more than {MOST_SEGMENTS} segments")
 
 
 def _is_grey(image: Image.Image) -> bool:
