@@ -98,7 +98,7 @@ def files(shots: list[Shot]) -> dict[str, Any]:
         "short_side": [short[0], statistics.median(short), short[-1]],
         "aspect": [aspects[0], statistics.median(aspects), aspects[-1]],
         "turned": [shot.name for shot in shots if shot.turned],
-        "animated": [shot.name for shot in shots if shot.frames > 1],
+        "animated": [shot.name for shot in shots if shot.animated],
         "transparent": [shot.name for shot in shots if shot.alpha],
     }
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mulligan.data.framing import Framing, framed
+from mulligan.data.framing import Framing, framed, on_background
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 64_000_000  # 192 MB as RGB
@@ -32,7 +32,7 @@ MOST_SEGMENTS = 100_000  # of a JPEG, looked through to count its scans
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
-ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
+ORIENTATION, TURNED, SIDEWAYS = 0x0112, range(2, 9), (5, 6, 7, 8)  # of EXIF
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 CENTRE = Framing()
 
@@ -59,7 +59,7 @@ class UnusableError(Exception):
 class Room:
     """A limit on the pixels in hand: threads wait until there is room for theirs.
 
-    Large pictures take a gigabyte each while they are converted, and there are many threads.
+    Large pictures take half a gigabyte each while they are converted, and there are many threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -131,7 +131,7 @@ def decode(
 def opened(
     content: bytes, size: tuple[int, int] | None = None
 ) -> Iterator[tuple[Image.Image, Image.Image]]:
-    """The picture as it is stored, loaded, and turned as its EXIF data ask.
+    """The picture as it is stored, loaded, and as its EXIF data ask: the same one, or turned.
 
     size: (height, width) that it is wanted in; a much larger JPEG is then loaded at 1/2, 1/4 or 1/8
     of its size, which takes a fraction of the time, but at twice the wanted size at least.
@@ -145,7 +145,8 @@ def opened(
                 _load_smaller(image, size)
             with ROOM.for_pixels(image.width * image.height):
                 image.load()
-                yield image, ImageOps.exif_transpose(image)
+                turned = image.getexif().get(ORIENTATION, 1) in TURNED
+                yield image, ImageOps.exif_transpose(image) if turned else image
     except BROKEN as error:
         raise UnusableError(why(error)) from error
 
@@ -173,10 +174,9 @@ def plain(image: Image.Image, channels: int, framing: Framing = CENTRE) -> Image
     elif image.mode == "F":
         image = _from_float(image)
     if image.mode in ALPHA_MODES or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         if channels != 4:
-            behind = Image.new("RGBA", image.size, framing.behind)
-            image = Image.alpha_composite(behind, image).convert("RGB")
+            image = on_background(image, framing)
     return image if image.mode == MODES[channels] else image.convert(MODES[channels])
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mulligan.data.decode import ORIENTATION, UNREADABLE, opened, plain, why
+from mulligan.data.framing import bands
 from mulligan.data.sources import Entry
 
 SMALL = 32
@@ -24,8 +25,8 @@ class Shot:
     """One picture that decodes.
 
     mode: as stored ("L", "RGB", "P", "I;16", "CMYK", ...). width, height: upright, in pixels.
-    turned: EXIF asks for another orientation. frames: more than one if animated. alpha: whether any
-    pixel is transparent. digest: of the upright pixels, so that two encodings of the same picture
+    turned: EXIF asks for another orientation. animated: of several frames. alpha: whether any pixel
+    is transparent. digest: of the upright pixels, so that two encodings of the same picture
     are one. small: uint8 (SMALL, SMALL, 3), squeezed to a square and put on white.
     """
 
@@ -36,7 +37,7 @@ class Shot:
     width: int
     height: int
     turned: bool
-    frames: int
+    animated: bool
     alpha: bool
     digest: str
     small: NDArray[np.uint8]
@@ -68,8 +69,8 @@ def _look(entry: Entry) -> Shot | str:
                 width=upright.width,
                 height=upright.height,
                 turned=image.getexif().get(ORIENTATION, 1) != 1,
-                frames=getattr(image, "n_frames", 1),
-                alpha=bool((np.asarray(colours.getchannel("A")) < 255).any()),
+                animated=getattr(image, "is_animated", False),
+                alpha=colours.getchannel("A").getextrema() != (255, 255),
                 digest=_digest(colours),
                 small=_small(colours),
             )
@@ -78,10 +79,12 @@ def _look(entry: Entry) -> Shot | str:
 
 
 def _digest(picture: Image.Image) -> str:
-    return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{picture.size}".encode())
+    for _, band in bands(picture):
+        digest.update(band.tobytes())
+    return digest.hexdigest()
 
 
 def _small(picture: Image.Image) -> NDArray[np.uint8]:
-    white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    small = white.convert("RGB").resize((SMALL, SMALL), Image.Resampling.BOX)
+    small = plain(picture, 3).resize((SMALL, SMALL), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.uint8)
