@@ -23,7 +23,8 @@ from typing import Any, BinaryIO, Protocol
 
 from mulligan.data.download import ATTEMPTS, copy_answer
 from mulligan.data.sources import MOST_TOTAL
-from mulligan.data.tars import Holder, Window
+from mulligan.data.tars import Holder
+from mulligan.data.window import Window
 from mulligan.errors import DataError, MulliganError
 
 BLOCK = 1 << 21
