@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import sys
 import tarfile
 import tempfile
 from contextlib import suppress
@@ -200,6 +201,14 @@ def test_no_bytes_make_it_crash(content: bytes, sign: bytes) -> None:
             open_data(str(path))
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="** is taken for * there")
+def test_two_stars_beside_letters_are_no_pattern(tmp_path: Path) -> None:
+    lay(tmp_path, {"a.png": png(1)})
+    with pytest.raises(DataError, match="no pattern") as told:
+        open_data(f"{tmp_path}/**.png")
+    assert "**/*.png" in told.value.suggestion
+
+
 def test_patterns_and_lists_that_hold_nothing_say_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file matches"):
         open_data(str(tmp_path / "*.png"))
@@ -332,6 +341,23 @@ def test_a_list_that_is_damaged_in_its_zip_is_an_error_of_the_data(tmp_path: Pat
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"labels\.csv cannot be read"):
         open_data(str(path))  # enough pictures for a store, whose key reads the list too
+
+
+def test_endless_parts_in_parts_are_classes_in_the_end() -> None:
+    notes: list[str] = []
+    files = [f"{part}/" * 3000 + "a.png" for part in ("train", "test")]
+    found = class_of_each(None, files, notes)
+    assert found is not None
+    assert found[1] == ("test", "train")
+    assert len(notes) == 4
+    assert class_of_each(None, [f"{part}/{part}/cat/a" for part in ("train", "test")], []) is None
+
+
+def test_a_number_of_more_digits_than_can_be_read_is_a_word(tmp_path: Path) -> None:
+    long = "1" * 5000
+    pair = {"a.png": png(1), "b.png": png(2)}
+    data = open_data(lay(tmp_path / "a", {**pair, "labels.csv": f"a.png,{long}\nb.png,2".encode()}))
+    assert data.fields["label"] == Label((long, "2"))
 
 
 def test_folders_of_two_unpaired_kinds_are_two_classes(tmp_path: Path) -> None:
