@@ -30,6 +30,7 @@ from mulligan.engine.plan import Plan, make_plan
 from mulligan.evaluation.reals import named
 from mulligan.fields import Image, Label
 from mulligan.pictures import grid
+from mulligan.places import shown
 from mulligan.words import counted
 
 SHOWN = 64
@@ -71,7 +72,7 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
         with closing(source_of(place_of(str(data)))) as source, quiet_decoders():
             shots, _ = survey(source.pictures)
     facts = {
-        "data": str(data),
+        "data": shown(str(data)),
         "rows": len(found),
         "bytes": found.manifest["bytes"],
         "streamed": as_streamed(found.arrays["real"]) is not None,

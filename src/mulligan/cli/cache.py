@@ -22,6 +22,7 @@ def cache(
     """
     from mulligan.data import shelf
     from mulligan.errors import UsageError
+    from mulligan.places import shown
     from mulligan.words import amount, counted
 
     every = shelf.stores()
@@ -39,8 +40,9 @@ def cache(
         return
     rows = [("key", "pictures", "size", "of", "bytes", "last used")]
     rows += [
-        (one.key[: SHORT], f"{one.shape[0]:,}", "x".join(map(str, one.shape[2:])), one.source,
-         amount(one.bytes), datetime.fromtimestamp(one.used).strftime("%Y-%m-%d %H:%M"))
+        (one.key[: SHORT], f"{one.shape[0]:,}", "x".join(map(str, one.shape[2:])),
+         shown(one.source), amount(one.bytes),
+         datetime.fromtimestamp(one.used).strftime("%Y-%m-%d %H:%M"))
         for one in every
     ]  # fmt: skip
     print(table(rows) if every else "nothing is kept")

@@ -16,6 +16,7 @@ from mulligan.data.index import How
 from mulligan.data.packed import Words
 from mulligan.data.sources import Entry, Shared, Source, open_below, open_regular, printable
 from mulligan.errors import DataError
+from mulligan.places import shown
 
 WILD = "*?["
 BRACES = re.compile(r"\{(?:(\d{1,9})\.\.(\d{1,9})|([^{}/]*,[^{}/]*))\}")
@@ -45,7 +46,7 @@ def expand(pattern: str) -> list[str]:
         if place + 1 < len(pieces):
             words = _words(pieces[place + 1], pieces[place + 2], pieces[place + 3])
             if len(words) * len(names) > MOST_NAMES:
-                raise DataError(f"{pattern} stands for more than {MOST_NAMES:,} names")
+                raise DataError(f"{shown(pattern)} stands for more than {MOST_NAMES:,} names")
             names = [name + word for name in names for word in words]
     return names
 
