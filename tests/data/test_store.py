@@ -153,6 +153,26 @@ def test_a_killed_packing_leaves_nothing_that_counts(tmp_path: Path, cache: Path
     assert not list(cache.glob(".*.*"))
 
 
+def test_drafts_of_the_killed_go_with_the_next_store_and_those_of_the_living_stay(
+    tmp_path: Path, cache: Path
+) -> None:
+    killed = packing(pictures(tmp_path / "killed"), 0.05)
+    alive = packing(pictures(tmp_path / "alive", COUNT + 1), 0.2)
+    for child in (killed, alive):
+        assert child.stdout is not None
+        assert child.stdout.readline() == "decoded\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert len(list(cache.glob(".*"))) == 2
+    open_data(pictures(tmp_path / "next", COUNT + 2))
+    assert [path.name.rpartition(".")[2] for path in cache.glob(".*")] == [str(alive.pid)]
+    alive.communicate(timeout=60)
+    assert [one.shape[0] for one in shelf.stores()] == [COUNT + 2, COUNT + 1]
+    (shelf.folder() / shelf.stores()[0].key / shelf.FACTS).write_text("{")
+    assert main(["cache", "--clear", "all"]) == 0
+    assert list(cache.iterdir()) == []
+
+
 def test_two_processes_at_once_pack_once(tmp_path: Path) -> None:
     path = pictures(tmp_path / "set")
     children = [packing(path, 0.02) for _ in range(2)]

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mulligan.data import decode, framing, labelling, shelf
-from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, trim
+from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, known, trim
 from mulligan.data.sources import Source
 
 LEAST = 500
@@ -147,6 +147,7 @@ class Draft:
                 os.fsync(file.fileno())
             shutil.rmtree(self.target, ignore_errors=True)
             self.home.rename(self.target)
+            known(self.target.name).unlink(missing_ok=True)  # they are not streamed any more
             trim(keep=self.target.name)
             return read(self.target.name)
         self.drop()
