@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data.test_folder import lay, pack, png
+from data.test_folder import lay, pack, png, reds, skipped
 from mulligan.cli import main
 from mulligan.data import folder, shelf, sources, store
 from mulligan.data.dataset import content_sha256
@@ -91,6 +91,26 @@ def test_what_has_changed_is_packed_anew(tmp_path: Path, change: str) -> None:
     after = open_data(path, size=(8, 8) if change == "size" else None)
     assert after.manifest["sha256"] != before.manifest["sha256"]
     assert len(shelf.stores()) == 2
+
+
+def test_pictures_of_the_same_names_sizes_and_times_are_not_taken_for_others(
+    tmp_path: Path,
+) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    for root, red in ((first, 10), (second, 20)):
+        lay(root, {f"{k:04d}.png": png(red) for k in range(COUNT)})
+        for path in root.iterdir():
+            os.utime(path, (0, 0))
+    assert {p.stat().st_size for p in [*first.iterdir(), *second.iterdir()]} == {len(png(10))}
+    assert set(reds(open_data(str(first)))) == {10}
+    assert set(reds(open_data(str(second)))) == {20}
+
+
+def test_what_is_skipped_is_said_of_the_folder_as_it_is_now(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "set")
+    open_data(path)
+    (tmp_path / "set" / "new.txt").touch()
+    assert "new.txt" in skipped(open_data(path))
 
 
 def test_a_zip_is_known_by_its_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mulligan.data.decode import UNREADABLE, opened, plain
+from mulligan.data.packed import evenly
 from mulligan.data.sources import Entry
 
 LOOKED_AT = 100
@@ -35,7 +36,7 @@ def background_for(entries: Sequence[Entry]) -> tuple[tuple[int, int, int], str]
     `quiet_decoders` around it.
     """
     found = []
-    for place in np.linspace(0, len(entries) - 1, min(LOOKED_AT, len(entries))).round().astype(int):
+    for place in evenly(len(entries), LOOKED_AT):
         with suppress(*UNREADABLE), opened(entries[place].read()) as (_, upright):
             if (shares := _vanishing(plain(upright, 4))) is not None:
                 found.append(shares)
