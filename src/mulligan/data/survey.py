@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +13,7 @@ from PIL import Image
 from mulligan.data.decode import ORIENTATION, UNREADABLE, opened, plain, why
 from mulligan.data.framing import bands
 from mulligan.data.sources import Entry
+from mulligan.data.threads import in_chunks
 
 SMALL = 32
 """Side of the small copies, of which near duplicates and colours are judged."""
@@ -48,8 +47,11 @@ def survey(entries: Sequence[Entry]) -> tuple[list[Shot], dict[str, str]]:
 
     Decodes each file once, in threads. Enter `quiet_decoders` around it.
     """
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(_look, entries))
+
+    def work(start: int, stop: int) -> list[Shot | str]:
+        return [_look(entry) for entry in entries[start:stop]]
+
+    found = [one for part in in_chunks(work, len(entries)) for one in part]
     shots = [one for one in found if isinstance(one, Shot)]
     broken = {
         entry.name: one for entry, one in zip(entries, found, strict=True) if isinstance(one, str)
