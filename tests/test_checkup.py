@@ -12,6 +12,7 @@ from PIL import Image
 
 from acceptance_tools import call
 from data.test_folder import lay
+from mulligan import checkup
 from mulligan.checkup import check
 from mulligan.checkup_page import html, lines
 from mulligan.data import duplicates
@@ -131,6 +132,22 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     page = tmp_path / "facts.html"
     assert call(f"check {data} --out {page}").code == 0
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_of_very_many_pictures_some_are_looked_at_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = lay(tmp_path / "set", {f"{k:02d}.png": encoded(photo(k)) for k in range(31)})
+    monkeypatch.setattr(checkup, "MOST_LOOKED_AT", 4)
+    found = check(path, timed=False)
+    assert sum(found.facts["formats"].values()) == found.facts["looked_at"] == 4
+    assert found.remarks[0] == "4 of 31 pictures were looked at, evenly spread"
+    rows = open_data(path).arrays["real"][[0, 10, 20, 30]].double()
+    assert found.facts["mean"] == [
+        pytest.approx(v, abs=0.06) for v in rows.mean((0, 2, 3)).tolist()
+    ]
+    digits = check("digits", timed=False)
+    assert digits.remarks[0] == "4 of 10,000 pictures were looked at, evenly spread"
 
 
 def test_a_named_set_and_points_are_checked_too() -> None:

@@ -24,6 +24,7 @@ from mulligan.evaluation.reals import Reals, real_rows, some
 from mulligan.evaluation.result import Evaluation
 from mulligan.fields import Field, Image, Label
 from mulligan.model import Model, load
+from mulligan.places import shown
 from mulligan.run import Run
 
 
@@ -154,8 +155,8 @@ def _reals(model: Model, data: str | Path | None, split: str) -> Reals:
         share = float(state["values"]["held_out"])
     elif data is None:
         raise DataError(
-            f"the data in {state['data']['name']} are not those this run was trained on, so its "
-            "held-out rows are not known",
+            f"the data in {shown(state['data']['name'])} are not those this run was trained on, so "
+            "its held-out rows are not known",
             "put the old data back, or name the data to compare with: mulligan evaluate RUN DATA",
         )
     return real_rows(opened, split, share if own else 0.0, only)

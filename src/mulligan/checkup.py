@@ -1,13 +1,15 @@
 """The data doctor: what a data set holds, what is wrong with it, what training would make of it.
 
-For files each picture is decoded once and looked at; for data sets with a name, the arrays are.
+For files each picture is decoded once and looked at; for data sets with a name, the arrays are. Of
+very many, some are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from mulligan.data import duplicates
 from mulligan.data.dataset import DataSet
 from mulligan.data.decode import quiet_decoders
 from mulligan.data.kinds import place_of, source_of
+from mulligan.data.packed import evenly
 from mulligan.data.stream import as_streamed
 from mulligan.data.survey import SMALL, Shot, survey
 from mulligan.engine.calibrate import images_in
@@ -30,9 +33,13 @@ from mulligan.engine.plan import Plan, make_plan
 from mulligan.evaluation.reals import named
 from mulligan.fields import Image, Label
 from mulligan.pictures import grid
+from mulligan.places import shown
 from mulligan.words import counted
 
 SHOWN = 64
+MOST_LOOKED_AT = 20_000
+"""Pictures that are looked at one by one, evenly spread over all; each takes 3 KB meanwhile."""
+
 CHUNK = 256
 SHAPE = (
     *("size", "channels", "fit", "background", "recipe", "batch", "pieces", "augment", "images"),
@@ -69,9 +76,9 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
     shots: list[Shot] = []
     if not named(found):
         with closing(source_of(place_of(str(data)))) as source, quiet_decoders():
-            shots, _ = survey(source.pictures)
+            shots, _ = survey(source.pictures.take(evenly(len(source.pictures), MOST_LOOKED_AT)))
     facts = {
-        "data": str(data),
+        "data": shown(str(data)),
         "rows": len(found),
         "bytes": found.manifest["bytes"],
         "streamed": as_streamed(found.arrays["real"]) is not None,
@@ -98,25 +105,27 @@ def files(shots: list[Shot]) -> dict[str, Any]:
         "short_side": [short[0], statistics.median(short), short[-1]],
         "aspect": [aspects[0], statistics.median(aspects), aspects[-1]],
         "turned": [shot.name for shot in shots if shot.turned],
-        "animated": [shot.name for shot in shots if shot.frames > 1],
+        "animated": [shot.name for shot in shots if shot.animated],
         "transparent": [shot.name for shot in shots if shot.alpha],
     }
 
 
 def looks(data: DataSet, shots: list[Shot]) -> dict[str, Any]:
     """Colours of the rows, and rows that are or look the same, by name or by number."""
+    rows = evenly(len(data), MOST_LOOKED_AT)
     if shots:
         names = [shot.name for shot in shots]
         copies = duplicates.same([shot.digest for shot in shots])
         small = np.stack([shot.small for shot in shots])
     else:
-        names = [str(number) for number in range(len(data))]
-        copies = duplicates.same([row.numpy().tobytes() for row in data.arrays["real"]])
-        small = _small(data)
+        names = [str(number) for number in rows]
+        copies = duplicates.same([_digest(row) for part in _parts(data, rows) for row in part])
+        small = np.concatenate([_small(part) for part in _parts(data, rows)])
     known = {tuple(group) for group in copies}
     near = [group for group in duplicates.alike(small) if tuple(group) not in known]
-    mean, deviation = _colours(data.arrays["real"])
+    mean, deviation = _colours(_parts(data, rows))
     return {
+        "looked_at": len(names),
         "mean": [round(value, 1) for value in mean],
         "deviation": [round(value, 1) for value in deviation],
         "copies": [[names[place] for place in group] for group in copies],
@@ -136,6 +145,8 @@ def class_counts(data: DataSet) -> dict[str, int]:
 def remarks(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """What a person should know, in sentences."""
     said = []
+    if (looked := facts.get("looked_at", facts["rows"])) < facts["rows"]:
+        said.append(f"{looked:,} of {facts['rows']:,} pictures were looked at, evenly spread")
     if skipped := facts["skipped"]:
         first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
         said.append(f"not used: {counted(facts['skipped_count'], 'file')}, such as {first}")
@@ -183,21 +194,30 @@ def _cut(facts: Mapping[str, Any]) -> float:
     return cut if cut > MUCH else 0.0
 
 
-def _colours(images: Tensor) -> tuple[list[float], list[float]]:
-    """Mean and deviation of each channel; a chunk at a time, as the images may be mapped."""
-    count, sums, squares = 0, 0.0, 0.0
-    for part in images.split(CHUNK):
+def _parts(data: DataSet, rows: list[int]) -> Iterator[Tensor]:
+    """These rows, some at a time, as they may be mapped or streamed."""
+    return (data.arrays["real"][part] for part in torch.tensor(rows).split(CHUNK))
+
+
+def _colours(parts: Iterable[Tensor]) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each channel."""
+    count, zero = 0, torch.zeros((), dtype=torch.float64)
+    sums, squares = zero, zero
+    for part in parts:
         values = part.double()
         count += values.numel() // values.shape[1]
         sums, squares = sums + values.sum((0, 2, 3)), squares + values.square().sum((0, 2, 3))
-    mean = torch.as_tensor(sums) / count
-    return mean.tolist(), (torch.as_tensor(squares) / count - mean.square()).sqrt().tolist()
+    mean = sums / count
+    return mean.tolist(), (squares / count - mean.square()).clamp(min=0).sqrt().tolist()
 
 
-def _small(data: DataSet) -> np.ndarray:
-    images = data.arrays["real"]
-    pooled = [F.adaptive_avg_pool2d(part.float(), SMALL) for part in images.split(CHUNK)]
-    return torch.cat(pooled).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+def _small(images: Tensor) -> np.ndarray:
+    pooled = F.adaptive_avg_pool2d(images.float(), SMALL)
+    return pooled.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def _digest(row: Tensor) -> str:
+    return hashlib.sha256(row.numpy().tobytes()).hexdigest()
 
 
 def _picture(data: DataSet) -> Picture | None:

@@ -15,6 +15,7 @@ from mulligan.evaluation.given import read_samples
 from mulligan.evaluation.result import Evaluation
 from mulligan.fields import Image
 from mulligan.model import Model, load
+from mulligan.places import shown
 from mulligan.run import Run
 
 GRID, COLUMNS = 64, 8
@@ -89,7 +90,7 @@ def common_data(subjects: list[Subject]) -> str:
     for other in runs[1:]:
         if other.data["sha256"] == first.data["sha256"]:
             continue
-        one, two = (f"{entry.data['name']} ({entry.model.field})" for entry in (first, other)
+        one, two = (f"{shown(entry.data['name'])} ({entry.model.field})" for entry in (first, other)
                     if entry.model)  # fmt: skip
         ways = f"on {one} and on {two}" if one != two else f"on different rows of {one}"
         raise UsageError(

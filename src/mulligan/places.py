@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|hf:", re.IGNORECASE)
+SECRET = re.compile(r"(?<=://)[^/]*@|(?<=\?).*", re.DOTALL)
+"""What stands before the host of an address, and its query."""
 
 
 def data_folder() -> Path | None:
@@ -36,6 +38,11 @@ def launched_ranks() -> tuple[int, int, int]:
 def is_address(name: str) -> bool:
     """Whether data are named by an address, https://..., or as a set of Hugging Face, hf:..."""
     return ADDRESS.match(name) is not None
+
+
+def shown(words: str) -> str:
+    """Words in which an address may stand, without its password and signature."""
+    return SECRET.sub("...", words) if "://" in words else words
 
 
 def is_found_anywhere(source: str) -> bool:

@@ -95,6 +95,14 @@ def test_transparent_pixels_become_white_whatever_colour_they_hide():
     assert read_header(io.BytesIO(encoded(Image.fromarray(grey)))) == (16, True)
 
 
+def test_a_tall_picture_is_put_on_the_background_from_top_to_bottom():
+    pixels = np.random.default_rng(0).integers(0, 256, (600, 16, 4), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    made = decode(encoded(image), (600, 16), 3)
+    assert (made.transpose(1, 2, 0) == np.asarray(white)).all()
+
+
 def test_four_channels_keep_the_transparency():
     pixels = decode(palette_with_hole(), S, 4)
     assert pixels.shape == (4, 16, 16)

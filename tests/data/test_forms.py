@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import sys
 import tarfile
 import tempfile
 from contextlib import suppress
@@ -22,7 +23,7 @@ from mulligan.data import tars
 from mulligan.data.labelling import class_of_each
 from mulligan.data.open import open_data
 from mulligan.data.sources import Entry
-from mulligan.errors import DataError
+from mulligan.errors import DataError, StorageError
 from mulligan.fields import Label
 
 PETS = {
@@ -35,6 +36,7 @@ PETS = {
 
 def tar(path: Path, files: dict[str, bytes], mode: Any = "w", **kinds: Any) -> str:
     """A tar with these files, and members of other kinds as name=TarInfo changes."""
+    path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, mode) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -132,6 +134,62 @@ def test_a_tar_that_is_cut_off_is_refused_or_read_as_far_as_it_goes(
         assert 0 < len(open_data(str(whole))) < 4
 
 
+@pytest.mark.parametrize("kind", ["tar", "tar.gz"])
+def test_a_tar_that_is_damaged_in_the_middle_is_not_half_a_data_set(
+    kind: str, tmp_path: Path
+) -> None:
+    path = Path(tar(tmp_path / "a.tar", {f"{k}.png": png(k) for k in range(9)}))
+    content = path.read_bytes().replace(b"5.png\0", b"5.pnG\0")
+    path = tmp_path / f"b.{kind}"
+    path.write_bytes(gzip.compress(content) if kind == "tar.gz" else content)
+    with pytest.raises(DataError, match="damaged after 5 members"):
+        open_data(str(path))
+
+
+def headed(kind: bytes, size: int, times: int) -> bytes:
+    """So many headers of this kind, one after the other."""
+    member = tarfile.TarInfo("long")
+    member.type, member.size = kind, size
+    return (member.tobuf(tarfile.GNU_FORMAT) + bytes(-(-size // 512) * 512)) * times
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "times", "words"),
+    [
+        (tarfile.GNUTYPE_LONGNAME, 6, 3000, "recursion"),
+        (tarfile.GNUTYPE_LONGNAME, 2 << 20, 1, "a header of 2097152 bytes"),
+        (tarfile.XHDTYPE, 2 << 20, 1, "a header of 2097152 bytes"),
+    ],
+)
+def test_headers_of_a_tar_are_few_and_short(
+    kind: bytes, size: int, times: int, words: str, tmp_path: Path
+) -> None:
+    path = Path(tar(tmp_path / "a.tar", {"a.png": png(1)}))
+    path.write_bytes(headed(kind, size, times) + path.read_bytes())
+    with pytest.raises(DataError, match=words):
+        open_data(str(path))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full")
+def test_no_room_to_unpack_is_no_fault_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a shard would be left out, and the data be others."""
+    for name in ("a", "b"):
+        tar(tmp_path / "pets" / f"{name}.tar.gz", {f"{name}.png": png(1)}, "w:gz")
+    made = tmp_path / "unpacked"
+
+    def full(**words: str) -> tuple[int, str]:
+        made.touch()
+        return os.open("/dev/full", os.O_WRONLY), str(made)
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    with pytest.raises(StorageError, match="no room to unpack") as told:
+        open_data(str(tmp_path / "pets"))
+    assert "TMPDIR" in told.value.suggestion
+    assert not made.exists()
+
+
 @given(
     content=st.binary(max_size=2000), sign=st.sampled_from([b"", b"\x1f\x8b", b"BZh", b"\xfd7z"])
 )
@@ -141,6 +199,14 @@ def test_no_bytes_make_it_crash(content: bytes, sign: bytes) -> None:
         path.write_bytes(sign + content)
         with pytest.raises(DataError):
             open_data(str(path))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="** is taken for * there")
+def test_two_stars_beside_letters_are_no_pattern(tmp_path: Path) -> None:
+    lay(tmp_path, {"a.png": png(1)})
+    with pytest.raises(DataError, match="no pattern") as told:
+        open_data(f"{tmp_path}/**.png")
+    assert "**/*.png" in told.value.suggestion
 
 
 def test_patterns_and_lists_that_hold_nothing_say_so(tmp_path: Path) -> None:
@@ -275,6 +341,23 @@ def test_a_list_that_is_damaged_in_its_zip_is_an_error_of_the_data(tmp_path: Pat
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"labels\.csv cannot be read"):
         open_data(str(path))  # enough pictures for a store, whose key reads the list too
+
+
+def test_endless_parts_in_parts_are_classes_in_the_end() -> None:
+    notes: list[str] = []
+    files = [f"{part}/" * 3000 + "a.png" for part in ("train", "test")]
+    found = class_of_each(None, files, notes)
+    assert found is not None
+    assert found[1] == ("test", "train")
+    assert len(notes) == 4
+    assert class_of_each(None, [f"{part}/{part}/cat/a" for part in ("train", "test")], []) is None
+
+
+def test_a_number_of_more_digits_than_can_be_read_is_a_word(tmp_path: Path) -> None:
+    long = "1" * 5000
+    pair = {"a.png": png(1), "b.png": png(2)}
+    data = open_data(lay(tmp_path / "a", {**pair, "labels.csv": f"a.png,{long}\nb.png,2".encode()}))
+    assert data.fields["label"] == Label((long, "2"))
 
 
 def test_folders_of_two_unpaired_kinds_are_two_classes(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data.test_folder import lay, pack, png
+from data.test_folder import lay, pack, png, reds, skipped
 from mulligan.cli import main
 from mulligan.data import folder, shelf, sources, store, worker
 from mulligan.data.dataset import content_sha256
@@ -93,6 +93,26 @@ def test_what_has_changed_is_packed_anew(tmp_path: Path, change: str) -> None:
     assert len(shelf.stores()) == 2
 
 
+def test_pictures_of_the_same_names_sizes_and_times_are_not_taken_for_others(
+    tmp_path: Path,
+) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    for root, red in ((first, 10), (second, 20)):
+        lay(root, {f"{k:04d}.png": png(red) for k in range(COUNT)})
+        for path in root.iterdir():
+            os.utime(path, (0, 0))
+    assert {p.stat().st_size for p in [*first.iterdir(), *second.iterdir()]} == {len(png(10))}
+    assert set(reds(open_data(str(first)))) == {10}
+    assert set(reds(open_data(str(second)))) == {20}
+
+
+def test_what_is_skipped_is_said_of_the_folder_as_it_is_now(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "set")
+    open_data(path)
+    (tmp_path / "set" / "new.txt").touch()
+    assert "new.txt" in skipped(open_data(path))
+
+
 def test_a_zip_is_known_by_its_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"{k}.png": png(k) for k in range(20)}
     first = open_data(pack(tmp_path / "one.zip", files))
@@ -151,6 +171,26 @@ def test_a_killed_packing_leaves_nothing_that_counts(tmp_path: Path, cache: Path
     assert len(open_data(path)) == COUNT
     assert len(shelf.stores()) == 1
     assert not list(cache.glob(".*.*"))
+
+
+def test_drafts_of_the_killed_go_with_the_next_store_and_those_of_the_living_stay(
+    tmp_path: Path, cache: Path
+) -> None:
+    killed = packing(pictures(tmp_path / "killed"), 0.05)
+    alive = packing(pictures(tmp_path / "alive", COUNT + 1), 0.2)
+    for child in (killed, alive):
+        assert child.stdout is not None
+        assert child.stdout.readline() == "decoded\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert len(list(cache.glob(".*"))) == 2
+    open_data(pictures(tmp_path / "next", COUNT + 2))
+    assert [path.name.rpartition(".")[2] for path in cache.glob(".*")] == [str(alive.pid)]
+    alive.communicate(timeout=60)
+    assert [one.shape[0] for one in shelf.stores()] == [COUNT + 2, COUNT + 1]
+    (shelf.folder() / shelf.stores()[0].key / shelf.FACTS).write_text("{")
+    assert main(["cache", "--clear", "all"]) == 0
+    assert list(cache.iterdir()) == []
 
 
 def test_two_processes_at_once_pack_once(tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from data.test_folder import lay, pack
 from data.test_forms import tar
-from mulligan.data import folder, store, streaming
+from mulligan.cli import main
+from mulligan.data import folder, shelf, store, streaming
 from mulligan.data.dataset import DataSet, content_sha256
 from mulligan.data.open import open_data
 from mulligan.data.order import hold_out
@@ -22,7 +24,7 @@ from mulligan.data.stream import Streamed
 from mulligan.errors import DataError
 from mulligan.evaluation import reals
 from mulligan.evaluation.reals import real_rows
-from streams import no_room, picture, pictures, spoil
+from streams import COUNT, no_room, picture, pictures, spoil
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +121,28 @@ def test_the_second_opening_looks_at_nothing(
     assert isinstance(open_data(path).arrays["real"], Streamed)
     roomy()
     assert isinstance(open_data(path).arrays["real"], torch.Tensor)
+
+
+def test_what_is_known_of_streamed_pictures_is_listed_trimmed_and_cleared(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    paths = [lay(tmp_path / f"set{k}", pictures(COUNT + k)) for k in range(2)]
+    roomy = no_room(monkeypatch)
+    open_data(paths[0])
+    (first,) = shelf.stores()
+    assert (first.streamed, first.shape) == (True, (COUNT + 10, 3, 16, 16))
+    assert main(["cache"]) == 0
+    assert "16x16 streamed" in capsys.readouterr().out
+    open_data(paths[1])  # one takes more than there may be here
+    (second,) = shelf.stores()
+    assert second.source == paths[1]
+    assert main(["cache", "--clear", "all"]) == 0
+    assert list(cache.iterdir()) == []
+    open_data(paths[1])
+    roomy()
+    open_data(paths[1])
+    assert [one.streamed for one in shelf.stores()] == [False]
+    assert not list(cache.glob("*.npz"))
 
 
 @pytest.mark.parametrize("how", ["deleted", "cut off", "replaced"])

@@ -177,6 +177,16 @@ def test_metadata_that_means_nothing_is_passed_over(metadata: bytes, tmp_path: P
     assert data.fields["label"].names == ("0", "1")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("words", [["dog", "cat"], ["1" * 5000, "2"]])
+def test_words_in_a_column_of_numbered_classes_are_their_own_names(
+    words: list[str], tmp_path: Path
+) -> None:
+    table = rows([png(1), png(2)], label=words)
+    metadata = {"huggingface": json.dumps({"info": {"features": FEATURES}})}
+    data = open_data(write(tmp_path / "a.parquet", table.replace_schema_metadata(metadata)))
+    assert data.fields["label"].names == tuple(sorted(words))  # type: ignore[attr-defined]
+
+
 # Rows that cannot be used
 
 

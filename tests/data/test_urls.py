@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ from data.test_shards import HALVES, classes, same
 from mulligan.data import kinds, ranges, urls
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
-from mulligan.places import is_address, is_found_anywhere
+from mulligan.places import is_address, is_found_anywhere, shown
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -49,6 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         stated = f"bytes {first}-{first + len(body) - 1}/{len(content)}"
         if way == "elsewhere":
             stated = f"bytes {first + 1}-{first + len(body)}/{len(content)}"
+        server.logins.append(self.headers.get("Authorization"))
         self.answer(206, body, stated, way)
 
     def answer(self, status: int, body: bytes, span: str = "", way: str = "") -> None:
@@ -81,6 +83,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(ranges, "STALL", 0.3)
     made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.asked, made.ways, made.always, made.files, made.tag = [], [], "good", {}, '"1"'
+    made.logins = []
     made.over = threading.Event()
     made.url = f"http://127.0.0.1:{made.server_port}"
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
@@ -139,10 +142,59 @@ def test_a_signature_is_sent_and_not_shown(server: Any, tmp_path: Path, capsys: 
     assert data.name == "train-0000"
     assert server.asked[0][0].endswith("?key=SECRET")
     assert "SECRET" not in capsys.readouterr().err
-    assert ranges.shown("s3://me:word@host/x.tar") == "s3://...host/x.tar"
+    assert shown("s3://me:w@rd@host/x.tar?a=b") == "s3://...host/x.tar?..."
+    assert shown("img?.png of me@home") == "img?.png of me@home"
     with pytest.raises(DataError) as caught:
         open_data(f"{server.url}/gone.tar?key=SECRET")
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_password_is_sent_and_not_shown(server: Any, tmp_path: Path, capsys: Any) -> None:
+    server.files = tars(tmp_path / "made")
+    secret = server.url.replace("://", "://me:SECR%3AET@")
+    open_data(f"{secret}/pets/train-0000.tar")
+    assert server.logins == ["Basic " + b64encode(b"me:SECR:ET").decode()]
+    places = ("gone.tar", "gone-{0..1}.tar", "{0..999999}{0..9}.tar", "gone.zip", "*.tar")
+    for place in places:
+        with pytest.raises(DataError) as caught:
+            open_data(f"{secret}/{place}")
+        assert "SECR" not in str(caught.value)
+    with pytest.raises(DataError) as caught:  # an address that Python's library makes words of
+        open_data("http://me:SECRET@[host/a.tar")
+    assert "SECR" not in str(caught.value)
+    assert "SECR" not in capsys.readouterr().err
+    for address in ("https://me:SECRET@host/{a,b}.tar", "ftp://me:SECRET@host/{a,b}.tar"):
+        assert kinds.called(address) == "host"
+    twice = [f"ftp://me:SECRET@{host}/a.tar" for host in ("one", "two")]
+    assert urls._short(twice) == ["one/a.tar", "two/a.tar"]
+
+
+def test_data_without_a_picture_do_not_show_their_signature(server: Any, tmp_path: Path) -> None:
+    server.files = {"a.tar": Path(tar(tmp_path / "a.tar", {"a.txt": b""})).read_bytes()}
+    with pytest.raises(DataError, match="holds no picture") as caught:
+        open_data(f"{server.url}/a.tar?key=SECRET")
+    assert "SECRET" not in str(caught.value)
+    assert "a.txt" in str(caught.value)
+
+
+def test_what_a_library_says_does_not_show_a_signature() -> None:
+    def ask() -> None:
+        raise RuntimeError("no answer from https://me:SECRET@host/a.tar?key=SECRET")
+
+    with pytest.raises(ranges.Unreachable) as caught:
+        ranges.attempt("host", ask)
+    assert "no answer from" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_shard_leaves_no_block_but_those_that_are_kept(server: Any, tmp_path: Path) -> None:
+    server.files = tars(tmp_path / "made")
+    web = ranges.Web(f"{server.url}/pets/train-0000.tar")
+    assert web.first
+    assert ranges.holder("a", web, ranges.Kept()).part(0, 5).read() == server.files[
+        "pets/train-0000.tar"
+    ][:5]  # fmt: skip
+    assert not web.first
 
 
 def test_the_same_name_with_another_question_is_another_file(server: Any, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def cache(
     """
     from mulligan.data import shelf
     from mulligan.errors import UsageError
+    from mulligan.places import shown
     from mulligan.words import amount, counted
 
     every = shelf.stores()
@@ -33,13 +34,15 @@ def cache(
                 f"--clear {clear} names {counted(len(gone), 'store')}; there are {found}",
                 "--clear all removes every one",
             )
-        for one in gone:
-            shelf.remove(one.key)
+        gone = [one for one in gone if shelf.remove(one.key)]
+        if clear == "all":
+            shelf.sweep()
         print(f"removed {counted(len(gone), 'store')}, {amount(sum(one.bytes for one in gone))}")
         return
     rows = [("key", "pictures", "size", "of", "bytes", "last used")]
     rows += [
-        (one.key[: SHORT], f"{one.shape[0]:,}", "x".join(map(str, one.shape[2:])), one.source,
+        (one.key[: SHORT], f"{one.shape[0]:,}",
+         "x".join(map(str, one.shape[2:])) + " streamed" * one.streamed, shown(one.source),
          amount(one.bytes), datetime.fromtimestamp(one.used).strftime("%Y-%m-%d %H:%M"))
         for one in every
     ]  # fmt: skip

@@ -23,15 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mulligan.data.framing import Framing, framed
+from mulligan.data.framing import Framing, framed, on_background
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 64_000_000  # 192 MB as RGB
 MOST_SCANS = 100  # of a JPEG; honest ones have a dozen, and each costs a pass over all pixels
+MOST_SEGMENTS = 100_000  # of a JPEG, looked through to count its scans
 SMALLEST = 8  # pixels of the short side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY_MODES = ("1", "L", "LA", "F")
-ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF
+ORIENTATION, TURNED, SIDEWAYS = 0x0112, range(2, 9), (5, 6, 7, 8)  # of EXIF
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 CENTRE = Framing()
 
@@ -58,7 +59,7 @@ class UnusableError(Exception):
 class Room:
     """A limit on the pixels in hand: threads wait until there is room for theirs.
 
-    Large pictures take a gigabyte each while they are converted, and there are many threads.
+    Large pictures take half a gigabyte each while they are converted, and there are many threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -130,7 +131,7 @@ def decode(
 def opened(
     content: bytes, size: tuple[int, int] | None = None
 ) -> Iterator[tuple[Image.Image, Image.Image]]:
-    """The picture as it is stored, loaded, and turned as its EXIF data ask.
+    """The picture as it is stored, loaded, and as its EXIF data ask: the same one, or turned.
 
     size: (height, width) that it is wanted in; a much larger JPEG is then loaded at 1/2, 1/4 or 1/8
     of its size, which takes a fraction of the time, but at twice the wanted size at least.
@@ -144,7 +145,8 @@ def opened(
                 _load_smaller(image, size)
             with ROOM.for_pixels(image.width * image.height):
                 image.load()
-                yield image, ImageOps.exif_transpose(image)
+                turned = image.getexif().get(ORIENTATION, 1) in TURNED
+                yield image, ImageOps.exif_transpose(image) if turned else image
     except BROKEN as error:
         raise UnusableError(why(error)) from error
 
@@ -172,10 +174,9 @@ def plain(image: Image.Image, channels: int, framing: Framing = CENTRE) -> Image
     elif image.mode == "F":
         image = _from_float(image)
     if image.mode in ALPHA_MODES or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         if channels != 4:
-            behind = Image.new("RGBA", image.size, framing.behind)
-            image = Image.alpha_composite(behind, image).convert("RGB")
+            image = on_background(image, framing)
     return image if image.mode == MODES[channels] else image.convert(MODES[channels])
 
 
@@ -201,7 +202,7 @@ def _check_size(image: Image.Image) -> None:
         raise UnusableError(f"{width}x{height} pixels are too small, {SMALLEST} are the least")
 
 
-MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """What begins a segment of a JPEG; the others are part of the data of a scan."""
 
 
@@ -209,11 +210,15 @@ def _check_scans(content: bytes) -> None:
     if not content.startswith(b"\xff\xd8") or content.count(b"\xff\xda") <= MOST_SCANS:
         return
     scans, at = 0, 2
-    while (found := MARKER.search(content, at)) and not found[0].endswith(b"\xd9"):
-        scans += found[0].endswith(b"\xda")
+    for _ in range(MOST_SEGMENTS):
+        found = MARKER.search(content, at)
+        if not found or found[0] == b"\xff\xd9":
+            return
+        scans += found[0] == b"\xff\xda"
+        if scans > MOST_SCANS:
+            raise UnusableError(f"a JPEG of more than {MOST_SCANS} scans")
         at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
-    if scans > MOST_SCANS:
-        raise UnusableError(f"a JPEG of {scans} scans, {MOST_SCANS} are the most")
+    raise UnusableError(f"a JPEG of more than {MOST_SEGMENTS} segments")
 
 
 def _is_grey(image: Image.Image) -> bool:

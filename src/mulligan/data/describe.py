@@ -14,6 +14,7 @@ from mulligan.data.packed import Skipped
 from mulligan.data.sources import Source
 from mulligan.errors import DataError
 from mulligan.fields import Fields, Image, Label
+from mulligan.places import shown
 
 
 def described(
@@ -54,7 +55,7 @@ def described(
 def nothing(path: Place, skipped: Sequence[Skipped]) -> DataError:
     reasons = f"; {skip_note(skipped)}" if skipped else ""
     return DataError(
-        f"{path} holds no picture that can be used{reasons}",
+        f"{shown(str(path))} holds no picture that can be used{reasons}",
         "give a folder, zip or tar with JPEG, PNG, GIF, BMP, WebP or TIFF pictures",
     )
 

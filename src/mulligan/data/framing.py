@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image, ImageColor
 
 WHITE = (255, 255, 255)
+BAND = 256  # rows that are converted at a time: all at once a large picture takes a gigabyte
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,21 @@ def framed(
     top = (image.height - scale * height) * place
     box = (left, top, left + scale * width, top + scale * height)
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+
+
+def on_background(image: Image.Image, framing: Framing) -> Image.Image:
+    """A picture of mode RGBA in RGB, on the background."""
+    whole = Image.new("RGB", image.size)
+    for top, band in bands(image):
+        behind = Image.new("RGBA", band.size, framing.behind)
+        whole.paste(Image.alpha_composite(behind, band).convert("RGB"), (0, top))
+    return whole
+
+
+def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """The picture from top to bottom, some rows at a time: (first row, those rows)."""
+    for top in range(0, image.height, BAND):
+        yield top, image.crop((0, top, image.width, min(image.height, top + BAND)))
 
 
 def _padded(image: Image.Image, size: tuple[int, int], framing: Framing) -> Image.Image:

@@ -77,7 +77,7 @@ def _last_words(address: str) -> str:
     path = urls.path_in(address)
     if is_pattern(str(path)):
         path = fixed_part(path)
-    return _stem(path) or urlsplit(address).netloc
+    return _stem(path) or urlsplit(address).netloc.rpartition("@")[2]
 
 
 def _stem(path: Path) -> str:

@@ -22,6 +22,10 @@ from mulligan.data.index import Entry
 from mulligan.errors import DataError
 
 MOST_CLASSES = 100_000
+MOST_DIGITS = 1000  # of the number of a class; Python reads 4,300
+MOST_PARTS = 4
+"""Folders such as train/train/cat of which the first ones are parts, one in the other."""
+
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "id")
 CLASS_COLUMNS = ("label", "class", "target", "category", "labels")
 
@@ -73,18 +77,20 @@ def _by_folder(files: Iterable[str], notes: list[str]) -> Classes | None:
     return array("i", (classes[folder] for folder in which)), names
 
 
-def _of_folders(folders: list[str], notes: list[str]) -> Classes | None:
-    """The class of each of these folders, which hold all the files."""
+def _of_folders(folders: list[str], notes: list[str], parts: int = 0) -> Classes | None:
+    """The class of each of these folders, which hold all the files; parts: folders cut off."""
     tops = _top_folders(folders)
-    if len(splits := set(tops)) > 1 and {top.lower() for top in splits} <= SPLITS:
+    splits = set(tops)
+    if len(splits) > 1 and {top.lower() for top in splits} <= SPLITS and parts < MOST_PARTS:
         notes.append(
             f"the folders {', '.join(sorted(splits))} are parts, not classes; all are used"
         )
         pairs = zip(folders, tops, strict=True)
-        return _of_folders([f"{a}/".replace(f"{top}/", "", 1)[:-1] for a, top in pairs], notes)
-    if set(tops) and all(map(DOMAIN.fullmatch, tops)):
-        parts = ", ".join(sorted(set(tops)))
-        notes.append(f"the folders {parts} are parts of the classes that end them; all are used")
+        within = [f"{a}/".replace(f"{top}/", "", 1)[:-1] for a, top in pairs]
+        return _of_folders(within, notes, parts + 1)
+    if splits and all(map(DOMAIN.fullmatch, tops)):
+        named = ", ".join(sorted(splits))
+        notes.append(f"the folders {named} are parts of the classes that end them; all are used")
         tops = [top[-1] for top in tops]
     names = tuple(sorted(set(tops)))
     if len(names) < 2:
@@ -162,7 +168,9 @@ def _indices(pairs: Any, file: str) -> dict[str, str]:
         right = isinstance(row, (list, tuple)) and len(row) == 2
         right = right and isinstance(row[0], str) and type(row[1]) is int
         if not right or not 0 <= row[1] < MOST_CLASSES:
-            raise DataError(f"{file} has the label {row!r}; [file name, class index] is right")
+            raise DataError(
+                f"{file} has the label {str(row)[:100]}; [file name, class index] is right"
+            )
     return {row[0]: str(row[1]) for row in rows}
 
 
@@ -193,9 +201,14 @@ def _stem(file: str) -> str:
     return PurePosixPath(file).stem
 
 
+def is_number(word: str) -> bool:
+    """Whether a class is called by its number; what has more digits than can be read is a word."""
+    return len(word) <= MOST_DIGITS and word.isascii() and word.isdigit()
+
+
 def _numbered(values: list[str], given: Any, file: str) -> Classes:
     """Positions, and names: those given, all numbers up to the highest, or the words in order."""
-    if given is None and not all(value.isascii() and value.isdigit() for value in values):
+    if given is None and not all(map(is_number, values)):
         names = tuple(sorted(set(values)))
         if len(names) > MOST_CLASSES:
             raise DataError(f"{file} has {len(names)} classes; {MOST_CLASSES} at most are read")

@@ -6,7 +6,7 @@ A pattern may also count or list in braces, train-{000..012}.tar or {cat,dog}/*.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -16,6 +16,7 @@ from mulligan.data.index import How
 from mulligan.data.packed import Words
 from mulligan.data.sources import Entry, Shared, Source, open_below, open_regular, printable
 from mulligan.errors import DataError
+from mulligan.places import shown
 
 WILD = "*?["
 BRACES = re.compile(r"\{(?:(\d{1,9})\.\.(\d{1,9})|([^{}/]*,[^{}/]*))\}")
@@ -45,7 +46,7 @@ def expand(pattern: str) -> list[str]:
         if place + 1 < len(pieces):
             words = _words(pieces[place + 1], pieces[place + 2], pieces[place + 3])
             if len(words) * len(names) > MOST_NAMES:
-                raise DataError(f"{pattern} stands for more than {MOST_NAMES:,} names")
+                raise DataError(f"{shown(pattern)} stands for more than {MOST_NAMES:,} names")
             names = [name + word for name in names for word in words]
     return names
 
@@ -74,7 +75,7 @@ def matching(pattern: str) -> tuple[Path, Sequence[str]]:
     known = set[str]()  # braces may stand for a file twice, one wildcard alone does not
     for words in expanded:
         wild = is_wild(words)
-        for path in root.glob(words) if wild else [root / words]:
+        for path in _glob(root, words) if wild else [root / words]:
             is_file = path.is_file()
             name = path.relative_to(root).as_posix()
             if name in known or (wild and not is_file):
@@ -86,6 +87,13 @@ def matching(pattern: str) -> tuple[Path, Sequence[str]]:
     if not there:
         raise DataError(f"no file matches {pattern}", "quote it, so that the shell leaves it alone")
     return root, found
+
+
+def _glob(root: Path, words: str) -> Iterator[Path]:
+    try:
+        yield from root.glob(words)
+    except ValueError as error:  # **.png, where Python 3.13 takes ** for *
+        raise DataError(f"{words} is no pattern: {error}", "**/*.png is right") from error
 
 
 def from_list(path: Path) -> Source:

@@ -1,7 +1,7 @@
 """The first look at pictures that will be streamed: each is decoded once, hashed and let go.
 
 So their manifest, their held-out rows and what cannot be decoded are those of the same pictures in
-memory. What was found is kept in the cache, 12 bytes a picture.
+memory. What was found is kept in the cache, 12 bytes a picture and 8 for its class.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mulligan.data import store
+from mulligan.data import shelf, store
 from mulligan.data.dataset import begun_sha256
 from mulligan.data.decode import UNREADABLE, why
 from mulligan.data.index import Index
-from mulligan.data.shelf import Shape, folder
+from mulligan.data.shelf import Shape
 from mulligan.data.stream import Read, row_hash
 from mulligan.data.threads import in_chunks
 
@@ -78,7 +78,7 @@ def look_at(entries: Index, read: Read, shape: Shape, label: Tensor | None) -> L
 
 def write(key: str, known: Known) -> None:
     """Keep it under this key; a cache that cannot be written costs the next opening time."""
-    path = folder() / f"{key}.npz"
+    path = shelf.known(key)
     part = path.with_name(f".{key}.{os.getpid()}.npz")
     arrays: dict[str, Any] = {"places": known.places, "hashes": known.hashes}
     if known.labels is not None:
@@ -88,6 +88,7 @@ def write(key: str, known: Known) -> None:
         try:
             np.savez(part, allow_pickle=False, **arrays)
             part.replace(path)
+            shelf.trim(keep=key)
         finally:
             part.unlink(missing_ok=True)
 
@@ -95,10 +96,15 @@ def write(key: str, known: Known) -> None:
 def recall(key: str) -> Known | None:
     """What is kept under this key, or None."""
     try:
-        with np.load(folder() / f"{key}.npz", allow_pickle=False) as arrays:
+        path = shelf.known(key)
+        with np.load(path, allow_pickle=False) as arrays:
             facts = json.loads(arrays["facts"].tobytes())
             label = torch.from_numpy(arrays["labels"]) if "labels" in arrays.files else None
             known = Known(arrays["places"], arrays["hashes"], label, facts)
+        if not facts["shape"][0] == len(known.places) == len(known.hashes):
+            return None
     except (*UNREADABLE, AttributeError):
         return None
-    return known if facts["shape"][0] == len(known.places) == len(known.hashes) else None
+    with suppress(OSError):
+        os.utime(path)
+    return known

@@ -101,6 +101,11 @@ def _steps(run: NDArray[np.int32]) -> map[int]:
     return map(int, run)
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the places 0..count-1, evenly spread from the first to the last."""
+    return [round(place) for place in np.linspace(0, count - 1, min(most, count)).tolist()]
+
+
 def within(place: int, count: int) -> int:
     """A position from the front. Raises IndexError beyond the ends."""
     if not -count <= place < count:

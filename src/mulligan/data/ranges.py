@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import http.client
 import io
-import re
 import time
 import urllib.error
 import urllib.request
 import zlib
+from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import closing
@@ -20,18 +20,20 @@ from functools import partial
 from importlib import import_module
 from threading import Lock
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
 
 from mulligan.data.download import ATTEMPTS, copy_answer
 from mulligan.data.sources import MOST_TOTAL
-from mulligan.data.tars import Holder, Window
+from mulligan.data.tars import Holder
+from mulligan.data.window import Window
 from mulligan.errors import DataError, MulliganError
+from mulligan.places import shown
 
 BLOCK = 1 << 21
 PIECE = 1 << 15  # what is asked for at least
 MOST_HELD = 32  # blocks that are kept
 STALL = 30.0  # seconds without progress
 PAUSE = 0.5  # seconds before a second attempt, and twice that before a third
-SECRET = re.compile(r"(?<=://)[^/@]*@|(?<=\?).*")
 
 
 class Unreachable(MulliganError):
@@ -63,7 +65,10 @@ class Web:
     """A file over HTTP. Raises as `get` does, and OSError for a server that gives no ranges."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.address, self.size, self.stamp = url, shown(url), -1, 0
+        self.address, self.size, self.stamp = shown(url), -1, 0
+        user, sign, host = urlsplit(url).netloc.rpartition("@")
+        self.url = urlsplit(url)._replace(netloc=host).geturl() if sign else url
+        self.login = b64encode(unquote(user).encode()).decode()
         self.first = self.get(0, BLOCK)
 
     def get(self, start: int, end: int) -> bytes:
@@ -73,6 +78,8 @@ class Web:
     def _ask(self, start: int, end: int) -> bytes:
         headers = {"User-Agent": "mulligan", "Range": f"bytes={start}-{end - 1}"}
         request = urllib.request.Request(self.url, headers=headers)
+        if self.login:  # for this server, and for none that it sends us to
+            request.add_unredirected_header("Authorization", f"Basic {self.login}")
         with closing(urllib.request.urlopen(request, timeout=STALL)) as answer:
             total = self._checked(answer, start)
             wanted = min(end, total) - start
@@ -127,11 +134,6 @@ def call(files: Any, name: str, *words: Any, **more: Any) -> Any:
     return import_module("fsspec.asyn").sync(files.loop, waiting, *words, timeout=2 * STALL, **more)
 
 
-def shown(address: str) -> str:
-    """An address without passwords and signatures."""
-    return SECRET.sub("...", address)
-
-
 def attempt(address: str, ask: Callable[[], Any]) -> Any:
     """What `ask` returns, after as many attempts as it takes, if not more than three.
 
@@ -155,24 +157,25 @@ def attempt(address: str, ask: Callable[[], Any]) -> Any:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
         except Exception as error:  # file systems raise what the libraries below them raise
             reason = f"{type(error).__name__}: {error}"
+    reason = shown(reason)  # which a library may have put the address into
     raise Unreachable(f"{address} cannot be read: {reason}", "try again when it answers")
 
 
 class Kept:
-    """The blocks of a source's files that were used last, by (id of Blocks, number); threads may
-    ask at once."""
+    """The blocks of a source's files that were used last, by file and number; threads may ask at
+    once."""
 
     def __init__(self) -> None:
-        self.blocks: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self.blocks: OrderedDict[tuple[Blocks, int], bytes] = OrderedDict()
         self.lock = Lock()
 
-    def get(self, file: int, number: int) -> bytes | None:
+    def get(self, file: Blocks, number: int) -> bytes | None:
         with self.lock:
             if (file, number) in self.blocks:
                 self.blocks.move_to_end((file, number))
             return self.blocks.get((file, number))
 
-    def put(self, file: int, number: int, content: bytes) -> None:
+    def put(self, file: Blocks, number: int, content: bytes) -> None:
         with self.lock:
             self.blocks[file, number] = content
             if len(self.blocks) > MOST_HELD:
@@ -185,7 +188,8 @@ class Blocks:
     def __init__(self, remote: Remote, kept: Kept) -> None:
         self.remote, self.kept, self.lock = remote, kept, Lock()
         if remote.first:
-            kept.put(id(self), 0, remote.first)
+            kept.put(self, 0, remote.first)
+            remote.first = b""  # of a thousand files they would be 2 GB
 
     def fill(self, buffer: memoryview, start: int) -> int:
         """Put bytes from `start` on into the buffer, up to the end of a block; how many."""
@@ -201,12 +205,12 @@ class Blocks:
 
     def _block(self, number: int, within: int) -> bytes | None:
         """A block, if it is there, or if it is entered near its start from the one before."""
-        found = self.kept.get(id(self), number)
-        before = number == 0 or self.kept.get(id(self), number - 1) is not None
+        found = self.kept.get(self, number)
+        before = number == 0 or self.kept.get(self, number - 1) is not None
         if found is None and before and within < BLOCK >> 3:
             end = min(self.remote.size, (number + 1) * BLOCK)
             found = self._get(number * BLOCK, end)
-            self.kept.put(id(self), number, found)
+            self.kept.put(self, number, found)
         return found
 
     def _get(self, start: int, end: int) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 
-from mulligan.data.labelling import CLASS_COLUMNS
+from mulligan.data.labelling import CLASS_COLUMNS, is_number
 from mulligan.data.sources import Entry, Source
 
 MOST_SIDE = 1 << 20  # bytes of a .cls or .json
@@ -74,7 +74,7 @@ def as_list(title: str, table: Mapping[str, str], names: Sequence[str] | None = 
     table: class by file, words or whole numbers. names: what the numbers are called, if known.
     """
     words = sorted(set(table.values()))
-    if names is None and not all(word.isascii() and word.isdigit() for word in words):
+    if not all(map(is_number, words)):
         place = {word: index for index, word in enumerate(words)}
         rows, names = [[file, place[word]] for file, word in table.items()], words
     else:

@@ -1,31 +1,42 @@
-"""Where stores of decoded pictures are kept, which there are, and which have to go."""
+"""Where the cache keeps what it knows of pictures, what there is, and what has to go.
+
+A store, decoded pictures, is a folder KEY; KEY.npz is what is known of pictures that are streamed.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from filelock import FileLock, Timeout
+
 from mulligan import places
 
 MOST_BYTES = 32 * 2**30
-"""What all stores together may hold."""
+"""What all of it together may take."""
 
-PIXELS, FACTS = "pixels.bin", "facts.json"
+PIXELS, FACTS, KNOWN = "pixels.bin", "facts.json", ".npz"
 Shape = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Shelved:
-    """One store. used: when it was last, in seconds since 1970. source: what was packed."""
+    """One store, or what is known of streamed pictures.
+
+    used: when it was last, in seconds since 1970. source: what was decoded. shape: of the pictures.
+    """
 
     key: str
     bytes: int
     used: float
     source: str
     shape: Shape
+    streamed: bool
 
 
 def folder() -> Path:
@@ -33,27 +44,55 @@ def folder() -> Path:
     return places.cache_folder() / "pictures"
 
 
+def known(key: str) -> Path:
+    """Where it stands what is known of streamed pictures."""
+    return folder() / f"{key}{KNOWN}"
+
+
 def stores() -> list[Shelved]:
-    """Every store that can be read, the one used longest ago first."""
+    """All that can be read, what was used longest ago first."""
     found = []
-    for path in folder().glob(f"*/{FACTS}"):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            facts, used = json.loads(path.read_text()), path.stat().st_mtime
-            size = (path.parent / PIXELS).stat().st_size
-            count, channels, height, width = facts["shape"]
-            shape = (count, channels, height, width)
-            source = str(facts["manifest"]["source"])
-            found.append(Shelved(path.parent.name, size, used, source, shape))
+    for path in folder().glob("[!.]*"):  # what begins with a dot is not whole yet
+        with suppress(OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            if path.suffix == KNOWN or path.is_dir():
+                found.append(_shelved(path))
     return sorted(found, key=lambda one: one.used)
+
+
+def _shelved(path: Path) -> Shelved:
+    if streamed := path.suffix == KNOWN:
+        main, held = path, path
+        with np.load(path, allow_pickle=False) as arrays:
+            facts = json.loads(arrays["facts"].tobytes())
+    else:
+        main, held = path / FACTS, path / PIXELS
+        facts = json.loads(main.read_text())
+    count, channels, height, width = facts["shape"]
+    shape, source = (count, channels, height, width), str(facts["manifest"]["source"])
+    size, used = held.stat().st_size, main.stat().st_mtime
+    return Shelved(path.stem, size, used, source, shape, streamed)
 
 
 def remove(key: str) -> bool:
     """Remove a store; whether that could be done. A run that is using it goes on."""
     with suppress(OSError):
-        shutil.rmtree(folder() / key)
-        (folder() / f"{key}.lock").unlink(missing_ok=True)
+        for path in (folder() / key, known(key), folder() / f"{key}.lock"):
+            _delete(path)
         return True
     return False
+
+
+def sweep() -> None:
+    """Remove what is of no use: drafts of processes that were killed, and what cannot be read."""
+    whole = {one.key for one in stores()}
+    for path in list(folder().glob("*")):
+        key = path.name.removeprefix(".").partition(".")[0]
+        if path.name.startswith(".") or key not in whole:
+            lock = folder() / f"{key}.lock"
+            with suppress(OSError, Timeout), FileLock(lock, timeout=0):  # nobody is writing it
+                _delete(path)
+                if key not in whole:
+                    _delete(lock)
 
 
 def trim(keep: str = "", most: int | None = None) -> int:
@@ -61,6 +100,7 @@ def trim(keep: str = "", most: int | None = None) -> int:
 
     keep: one that stays. most: bytes, MOST_BYTES by default.
     """
+    sweep()
     every = stores()
     total, gone = sum(one.bytes for one in every), 0
     for one in every:
@@ -69,3 +109,10 @@ def trim(keep: str = "", most: int | None = None) -> int:
         if one.key != keep and remove(one.key):
             total, gone = total - one.bytes, gone + 1
     return gone
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

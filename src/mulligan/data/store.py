@@ -1,9 +1,9 @@
 """Decoded pictures in the cache, mapped into memory: packed once, shared by runs, never half there.
 
-A store is a folder named by what it was made of: names, sizes and times of the files, the plan
-(size, channels), and the code that decodes. It is written under another name and renamed when it is
-whole. Batches are gathered from the mapped file, whose pages belong to the system and not to the
-process.
+A store is a folder named by what it was made of: names, sizes and times of the files, the content
+of some, the plan (size, channels, framing), and the code that decodes. It is written under another
+name and renamed when it is whole. Batches are gathered from the mapped file, whose pages belong to
+the system and not to the process.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mulligan.data import decode, framing, labelling, shelf
-from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, trim
+from mulligan.data.packed import evenly
+from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, known, trim
 from mulligan.data.sources import Source
 
 LEAST = 500
 """Pictures from which on a store pays: fewer are decoded in a second or two."""
 
+SPOTS = 8
+"""Pictures whose content is part of the name of a store."""
 
 LABELS = "labels.bin"
 
@@ -54,10 +57,15 @@ def key_of(source: Source, plan: tuple[Any, ...]) -> str:
     """The name of the store for these files under this plan: size, channels and framing."""
     digest = hashlib.sha256(f"{_code()} {PIL.__version__} {plan}\n".encode())
     for entry in source.pictures:
-        digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
-    if source.labels is not None:
-        with suppress(*decode.UNREADABLE):  # the error is said where the list is used
-            digest.update(source.labels.read())
+        line = f"{entry.name}\0{entry.size}\0{entry.stamp}\n"
+        digest.update(line.encode("utf-8", "surrogatepass"))
+    for skip in source.skipped:
+        digest.update(f"{skip['file']}\0{skip['reason']}\n".encode("utf-8", "surrogatepass"))
+    # names, sizes and times are all alike where what packs or copies files sets them
+    spots = [source.pictures[place] for place in evenly(len(source.pictures), SPOTS)]
+    for entry in [*spots, *([source.labels] if source.labels else [])]:
+        with suppress(*decode.UNREADABLE):  # the error is said where the file is used
+            digest.update(entry.read())
     return digest.hexdigest()[:40]
 
 
@@ -147,6 +155,7 @@ class Draft:
                 os.fsync(file.fileno())
             shutil.rmtree(self.target, ignore_errors=True)
             self.home.rename(self.target)
+            known(self.target.name).unlink(missing_ok=True)  # they are not streamed any more
             trim(keep=self.target.name)
             return read(self.target.name)
         self.drop()

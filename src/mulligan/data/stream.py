@@ -6,7 +6,6 @@ by their hash from the first look on, so a file that has changed since is notice
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from mulligan.data.decode import UNREADABLE, why
 from mulligan.data.index import Entry, Index
+from mulligan.data.threads import workers
 from mulligan.errors import DataError
 
 Read = Callable[[Entry], NDArray[np.uint8]]
@@ -66,7 +66,7 @@ class Streamed:
         self.lost: dict[int, str] = {}
         self.held = torch.zeros(len(entries), dtype=torch.bool)
         self._waiting: dict[int, Future[NDArray[np.uint8] | str]] = {}
-        self._pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "decode")
+        self._pool = ThreadPoolExecutor(workers(), "decode")
         # here and not around each use: this setting belongs to the process, and threads read ahead
         warnings.filterwarnings("ignore", module=r"PIL\.")
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mulligan.data.decode import ORIENTATION, UNREADABLE, opened, plain, why
+from mulligan.data.framing import bands
 from mulligan.data.sources import Entry
+from mulligan.data.threads import in_chunks
 
 SMALL = 32
 """Side of the small copies, of which near duplicates and colours are judged."""
@@ -24,8 +24,8 @@ class Shot:
     """One picture that decodes.
 
     mode: as stored ("L", "RGB", "P", "I;16", "CMYK", ...). width, height: upright, in pixels.
-    turned: EXIF asks for another orientation. frames: more than one if animated. alpha: whether any
-    pixel is transparent. digest: of the upright pixels, so that two encodings of the same picture
+    turned: EXIF asks for another orientation. animated: of several frames. alpha: whether any pixel
+    is transparent. digest: of the upright pixels, so that two encodings of the same picture
     are one. small: uint8 (SMALL, SMALL, 3), squeezed to a square and put on white.
     """
 
@@ -36,7 +36,7 @@ class Shot:
     width: int
     height: int
     turned: bool
-    frames: int
+    animated: bool
     alpha: bool
     digest: str
     small: NDArray[np.uint8]
@@ -47,8 +47,11 @@ def survey(entries: Sequence[Entry]) -> tuple[list[Shot], dict[str, str]]:
 
     Decodes each file once, in threads. Enter `quiet_decoders` around it.
     """
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(_look, entries))
+
+    def work(start: int, stop: int) -> list[Shot | str]:
+        return [_look(entry) for entry in entries[start:stop]]
+
+    found = [one for part in in_chunks(work, len(entries)) for one in part]
     shots = [one for one in found if isinstance(one, Shot)]
     broken = {
         entry.name: one for entry, one in zip(entries, found, strict=True) if isinstance(one, str)
@@ -68,8 +71,8 @@ def _look(entry: Entry) -> Shot | str:
                 width=upright.width,
                 height=upright.height,
                 turned=image.getexif().get(ORIENTATION, 1) != 1,
-                frames=getattr(image, "n_frames", 1),
-                alpha=bool((np.asarray(colours.getchannel("A")) < 255).any()),
+                animated=getattr(image, "is_animated", False),
+                alpha=colours.getchannel("A").getextrema() != (255, 255),
                 digest=_digest(colours),
                 small=_small(colours),
             )
@@ -78,10 +81,12 @@ def _look(entry: Entry) -> Shot | str:
 
 
 def _digest(picture: Image.Image) -> str:
-    return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{picture.size}".encode())
+    for _, band in bands(picture):
+        digest.update(band.tobytes())
+    return digest.hexdigest()
 
 
 def _small(picture: Image.Image) -> NDArray[np.uint8]:
-    white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    small = white.convert("RGB").resize((SMALL, SMALL), Image.Resampling.BOX)
+    small = plain(picture, 3).resize((SMALL, SMALL), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.uint8)

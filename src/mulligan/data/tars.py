@@ -1,4 +1,4 @@
-"""The members of a tar as named entries; a compressed one is unpacked into a file without a name.
+"""The members of a tar as named entries; a compressed one is unpacked into a temporary file.
 
 Nothing is extracted under a member's own name, and links are never followed. The tar may lie
 anywhere: a `Holder` says how its bytes are read.
@@ -7,6 +7,7 @@ anywhere: a `Holder` says how its bytes are read.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -37,7 +38,8 @@ from mulligan.data.sources import (
     printable,
     refused_name,
 )
-from mulligan.errors import DataError
+from mulligan.data.window import Part
+from mulligan.errors import DataError, MulliganError, StorageError
 
 PIECE = 1 << 20
 OPENERS: dict[bytes, Callable[[Any], Any]] = {
@@ -47,7 +49,14 @@ OPENERS: dict[bytes, Callable[[Any], Any]] = {
 }
 """By the first bytes of a compressed file."""
 
-UNREADABLE = (OSError, EOFError, tarfile.TarError, lzma.LZMAError, ValueError, OverflowError)
+UNREADABLE = (
+    *(OSError, EOFError, tarfile.TarError, lzma.LZMAError, ValueError, OverflowError),
+    RecursionError,  # header upon header before one member
+)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+HEADERS = {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+HEADERS |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+MOST_HEADER = 1 << 20  # bytes of one that stands before a member
 
 
 @dataclass(frozen=True)
@@ -65,49 +74,15 @@ class Holder:
     stamp: int = 0
 
 
-class Window(io.RawIOBase):
-    """Some bytes of something longer, as a file; `fill` gets them."""
+class Member(tarfile.TarInfo):
+    """A member whose long name and other headers are refused before a gigabyte is read for them."""
 
-    def __init__(self, start: int, size: int) -> None:
-        super().__init__()
-        self.start, self.size, self.at = start, size, 0
-
-    def fill(self, buffer: memoryview, start: int) -> int:
-        """Put bytes from `start` on into the buffer, and say how many."""
-        raise NotImplementedError
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: self.size}[whence]
-        self.at = max(0, base + offset)
-        return self.at
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = max(0, min(len(buffer), self.size - self.at))
-        count = self.fill(memoryview(buffer)[:wanted], self.start + self.at) if wanted else 0
-        self.at += count
-        return count
-
-
-class Part(Window):
-    """Some bytes of a file on the disk, opened for itself."""
-
-    def __init__(self, path: Path, start: int, size: int) -> None:
-        super().__init__(start, size)
-        self.file = open_regular(path)
-
-    def fill(self, buffer: memoryview, start: int) -> int:
-        self.file.seek(start)
-        return int(self.file.readinto(buffer))  # type: ignore[attr-defined]
-
-    def close(self) -> None:
-        self.file.close()
-        super().close()
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        if self.type in HEADERS and self.size > MOST_HEADER:
+            raise tarfile.ReadError(
+                f"a header of {self.size} bytes, at most {MOST_HEADER} are read"
+            )
+        return super()._proc_member(archive)  # type: ignore[misc]
 
 
 def is_tar(path: Path) -> bool:
@@ -120,7 +95,8 @@ def from_tar(path: Path) -> Source:
     """The members of a tar, plain or compressed, in order of name.
 
     Links, devices, sparse files, absolute names and names with '..' are skipped. Raises DataError
-    for no tar, one that is cut off, too many members, or one that grows suspiciously.
+    for no tar, one that is cut off or damaged, too many members, or one that grows suspiciously;
+    StorageError where there is no room to unpack it.
     """
     source, classes = read_tar(lambda: on_disk(path), str(path))
     settle(source, classes)
@@ -161,7 +137,7 @@ def read_tar(find: Callable[[], Holder], name: str) -> tuple[Source, dict[str, s
         return source, samples.settle(source)
     except BaseException as error:
         source.close()
-        if isinstance(error, UNREADABLE) and not isinstance(error, DataError):
+        if isinstance(error, UNREADABLE) and not isinstance(error, MulliganError):
             raise DataError(f"{name} is not a tar that can be read: {error}") from error
         raise
 
@@ -178,15 +154,20 @@ def _unpacked(holder: Holder, opener: Callable[[Any], Any]) -> Path:
                 if length > most:
                     raise DataError(f"{holder.name} grows to more than {most} bytes when unpacked")
                 out.write(piece)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink()
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise StorageError(
+                f"no room to unpack {holder.name} in {Path(name).parent}",
+                "free some space, or set TMPDIR to a folder with more",
+            ) from error
         raise
     return Path(name)
 
 
 def _list(holder: Holder, source: Source, samples: Samples) -> None:
     count, how = 0, partial(_open_member, holder)
-    with holder.open() as file, tarfile.open(fileobj=file, mode="r:") as archive:
+    with holder.open() as file, tarfile.open(fileobj=file, mode="r:", tarinfo=Member) as archive:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined] # it keeps a kilobyte of each
             count += 1
@@ -208,6 +189,9 @@ def _list(holder: Holder, source: Source, samples: Samples) -> None:
             else:
                 held = archive.extractfile(member) if _says_class(entry) else None
                 samples.take(entry, held.read() if held else None)
+        file.seek(archive.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # which Python takes for the end
+            raise tarfile.ReadError(f"damaged after {count} members")
 
 
 def _is_own(entry: Entry) -> bool:

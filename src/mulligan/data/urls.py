@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 from mulligan.data import shards
 from mulligan.data.lists import expand, is_wild
-from mulligan.data.ranges import Kept, Other, Web, attempt, call, holder, shown
+from mulligan.data.ranges import Kept, Other, Web, attempt, call, holder
 from mulligan.data.sources import Source
 from mulligan.data.tars import Holder, is_tar
 from mulligan.errors import DataError
+from mulligan.places import shown
 
 MOST_SAID = 20  # addresses that are named one by one
 
@@ -48,15 +49,16 @@ def from_url(address: str) -> Source:
 
 
 def path_in(address: str) -> Path:
-    """The folders and the file of an address, as a path."""
+    """The folders and the file of an address, as a path, without a password."""
     if is_web(address):
         return Path(urlsplit(address).path)
-    return Path(address.partition("://")[2])
+    host, slash, path = address.partition("://")[2].partition("/")
+    return Path(host.rpartition("@")[2] + slash + path)
 
 
 def is_web(address: str) -> bool:
     """Whether this is an address of http or https."""
-    return urlsplit(address).scheme.lower() in ("http", "https")
+    return address.lower().startswith(("http://", "https://"))
 
 
 def _say(address: str) -> None:
@@ -66,7 +68,11 @@ def _say(address: str) -> None:
 def _listed(address: str) -> list[str]:
     """The addresses that a wildcard stands for; the address itself if it has none."""
     if is_web(address):
-        if "*" in str(path_in(address)):
+        try:
+            path = str(path_in(address))
+        except ValueError as error:
+            raise DataError(f"{shown(address)} is no address: {error}") from error
+        if "*" in path:
             raise DataError(
                 f"{shown(address)} has a wildcard, and http cannot list files",
                 "count in braces: train-{0000..0012}.tar",
@@ -78,7 +84,7 @@ def _listed(address: str) -> list[str]:
     try:
         found = attempt(shown(address), partial(call, files, "glob", path))
     except OSError as error:
-        raise DataError(f"{shown(address)} cannot be listed: {error}") from error
+        raise DataError(f"{shown(address)} cannot be listed: {shown(str(error))}") from error
     if not found:
         raise DataError(f"no file matches {shown(address)}")
     return sorted(str(files.unstrip_protocol(one)) for one in found)

@@ -22,6 +22,7 @@ from mulligan.engine.plan import Plan, Value
 from mulligan.engine.readers import images as count
 from mulligan.errors import DataError, UsageError
 from mulligan.fields import Image, fields_from_json, fields_to_json
+from mulligan.places import shown
 from mulligan.recipe import Recipe
 from mulligan.run import Run
 from mulligan.screen import Screen
@@ -153,12 +154,12 @@ def _same_data(run: Run, state: dict[str, Any]) -> Any:
     data = open_data(name, size=size, channels=channels, only_label=only, framing=framing)
     if fields_to_json(data.fields) != state["fields"]:
         raise DataError(
-            f"the classes or the shape of {name} are not those this run was trained on",
+            f"the classes or the shape of {shown(name)} are not those this run was trained on",
             "put the old names back, or start a new run",
         )
     if data.manifest["sha256"] != state["data"]["sha256"]:
         raise DataError(
-            f"the data in {name} are not those this run was trained on: "
+            f"the data in {shown(name)} are not those this run was trained on: "
             f"{_what_changed(run, data.manifest)} (sha256 {data.manifest['sha256'][:12]}..., then "
             f"{state['data']['sha256'][:12]}...)",
             "put the old data back, or start a new run",
