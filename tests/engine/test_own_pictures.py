@@ -18,7 +18,7 @@ from PIL import Image
 import mulligan
 from data.test_folder import lay
 from engine.killing import differences, facts
-from mulligan.data import shelf, store
+from mulligan.data import index, shelf, store
 from mulligan.engine import train as engine
 from mulligan.engine.plan import make_plan
 from mulligan.errors import DataError
@@ -227,3 +227,16 @@ def test_a_store_that_goes_during_a_run_is_not_missed(
     assert shelf.stores() == []
     mulligan.resume(run, images="+16", log="none")
     assert len(shelf.stores()) == 1
+
+
+def test_of_very_many_files_a_resume_says_how_many_there_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(as_folder(tmp_path, pictures()))
+    run = train(str(path), tmp_path / "runs")
+    count = len(pictures())
+    (path / "a/000.bmp").unlink()
+    monkeypatch.setattr(index, "MOST_LISTED", 3)
+    wanted = rf"{count - 1} files of \d+ bytes where there were {count} files of \d+ bytes"
+    with pytest.raises(DataError, match=wanted):
+        mulligan.resume(run, images="+16", log="none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from mulligan.data.lists import is_pattern
 from mulligan.data.names import NAMES, WITH_TEST
 from mulligan.data.points import open_points
 from mulligan.data.ranges import Unreachable
+from mulligan.data.room import too_large
 from mulligan.data.stacked import open_stacked
 from mulligan.errors import DataError
 from mulligan.fields import Image
@@ -139,6 +141,11 @@ def _reshaped(
     target = Image(channels or field.channels, *(size or field.size))
     if target == field:
         return data
+    if reason := too_large(len(data) * math.prod(target.shape)):
+        raise DataError(
+            f"{len(data)} rows of {data.name} as {target} do not fit in memory: {reason}",
+            "choose a smaller --size",
+        )
     arrays = {**data.arrays, "real": _convert(data.arrays["real"], target, framing)}
     made = build(
         data.name,

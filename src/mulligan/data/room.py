@@ -6,6 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+GROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may take, and takes."""
+
 SHARE = 0.5
 """Of the free memory that pictures may take: networks, optimizers and the system need some."""
 
@@ -17,13 +20,20 @@ def free_memory() -> int | None:
         text = Path("/proc/meminfo").read_text()
         found.append(int(text.split("MemAvailable:")[1].split()[0]) * 1024)
     with suppress(OSError, ValueError):  # "max" without a limit
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        found.append(max(0, limit - int((group / "memory.current").read_text())))
+        limit = int((GROUP / "memory.max").read_text())
+        taken = int((GROUP / "memory.current").read_text()) - _of_files()
+        found.append(max(0, limit - taken))
     if not found:
         with suppress(AttributeError, ValueError, OSError):  # macOS knows only the whole
             found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return min(found, default=None)
+
+
+def _of_files() -> int:
+    """Bytes of a container that are copies of files, which the system drops where it needs room."""
+    words = (GROUP / "memory.stat").read_text().split()
+    stat = dict(zip(words[::2], words[1::2], strict=False))
+    return int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
 
 
 def too_large(size: int) -> str:

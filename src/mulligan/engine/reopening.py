@@ -170,7 +170,10 @@ def _same_data(run: Run, state: dict[str, Any]) -> Any:
 def _what_changed(run: Run, manifest: dict[str, Any]) -> str:
     """Which files differ from those in the run's data.json, one of each kind by name."""
     try:
-        before = {file["file"]: file["bytes"] for file in run.read_json("data.json")["files"]}
+        listed = run.read_json("data.json")["files"]
+        if isinstance(listed, dict) or isinstance(manifest["files"], dict):  # too many to be listed
+            return " where there were ".join(map(_how_many, (manifest["files"], listed)))
+        before = {file["file"]: file["bytes"] for file in listed}
     except (OSError, ValueError, KeyError, TypeError):
         return "its data.json cannot be read"
     now = {file["file"]: file["bytes"] for file in manifest["files"]}
@@ -181,6 +184,12 @@ def _what_changed(run: Run, manifest: dict[str, Any]) -> str:
     }
     said = [f"{len(names)} {kind}, such as {names[0]}" for kind, names in kinds.items() if names]
     return "; ".join(said) or "the same files by name and size, with other content"
+
+
+def _how_many(files: Any) -> str:
+    if isinstance(files, dict):
+        return f"{files['count']} files of {files['bytes']} bytes"
+    return f"{len(files)} files of {sum(file['bytes'] for file in files)} bytes"
 
 
 def _announce(run: Run, job: Job, screen: Screen) -> None:
