@@ -116,6 +116,14 @@ def test_the_test_split_of_a_named_set_is_framed_as_its_training_rows_are():
     assert (data.arrays["real"][:, 0, :, 0] == 77).all()
 
 
+def test_only_another_framing_than_the_usual_one_is_noted(photos):
+    assert "framing" not in open_data(str(photos), framing=Framing(background=None)).manifest
+    assert "framing" not in open_data("digits", framing=Framing(background=None)).manifest
+    assert make_plan("digits", {"images": 64})["background"] == "white"
+    for framing in (PAD, RANDOM, Framing(background=(0, 0, 0))):
+        assert open_data("digits", framing=framing).manifest["framing"] == framing.values()
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [("background", "purplish", "no colour"), ("background", "#12345", "no colour"),

@@ -29,10 +29,9 @@ def cache(
     if clear:
         gone = [one for one in every if clear == "all" or one.key.startswith(clear)]
         if clear != "all" and len(gone) != 1:
-            found = ", ".join(one.key[:SHORT] for one in gone or every) or "none"
             raise UsageError(
-                f"--clear {clear} names {counted(len(gone), 'store')}; there are {found}",
-                "--clear all removes every one",
+                f"--clear {clear} names {counted(len(gone), 'store')} of {len(every)}",
+                "`mulligan cache` lists them; --clear all removes every one",
             )
         gone = [one for one in gone if shelf.remove(one.key)]
         if clear == "all":

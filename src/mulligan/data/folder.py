@@ -66,7 +66,7 @@ def open_pictures(
         if (streamed := as_streamed(data.arrays["real"])) is not None:
             stack.pop_all()  # its files are read as long as it is there
             streamed.entries.at_end(source.close)
-    if framing in (CENTRE, Framing(background=None)):
+    if framing.usual:
         return data
     return replace(data, manifest={**data.manifest, "framing": framing.values(reason)})
 

@@ -39,6 +39,11 @@ class Framing:
         """The background; white where nothing is said."""
         return self.background or WHITE
 
+    @property
+    def usual(self) -> bool:
+        """Whether it is what pictures get where nobody asks for anything else."""
+        return self.fit == "crop" and self.behind == WHITE
+
     def values(self, reason: str = "") -> dict[str, str]:
         """The options that `of` makes it from, and why the background is what it is."""
         found = {"fit": self.fit, "background": "#" + bytes(self.behind).hex()}

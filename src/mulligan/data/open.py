@@ -59,7 +59,7 @@ def open_data(
     )
     if size is not None or channels is not None:
         data = _reshaped(data, size, channels, framing)
-    if name in NAMES and framing != CENTRE:
+    if name in NAMES and not framing.usual:
         data = replace(data, manifest={**data.manifest, "framing": framing.values()})
     return data if only_label is None else select_label(data, only_label)
 

@@ -1,8 +1,8 @@
 """A process of its own that decodes files below a folder into a mapped array, chunk by chunk.
 
 Told on its standard input, a JSON object a line: first {"root", "pixels", "shape", "fit",
-"background"}, then [start, names] for rows from start on. It answers each chunk with a list of
-[row, reason, whether the reason may pass] for the files that cannot be used.
+"background"}, then [start, names, sizes] for rows from start on. It answers each chunk with a list
+of [row, reason, whether the reason may pass] for the files that cannot be used.
 """
 
 from __future__ import annotations
