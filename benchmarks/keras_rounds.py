@@ -69,7 +69,12 @@ def discriminator() -> keras.Model:
 
 def dcgan(images: Floats) -> Step:
     """The tutorials' compiled round."""
-    painter, judge = generator(), discriminator()
+    return dcgan_of(generator(), images)
+
+
+def dcgan_of(painter: keras.Model, images: Floats) -> Step:
+    """The tutorials' compiled round, which trains this generator."""
+    judge = discriminator()
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     first, second = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
     batches = iter(tf.data.Dataset.from_tensor_slices(images).repeat().shuffle(60_000).batch(BATCH))

@@ -5,6 +5,8 @@ project):
 
 - PyTorch-GAN's DCGAN (github.com/eriklindernoren/PyTorch-GAN, implementations/dcgan), at its
   defaults: MNIST at 32 x 32 pixels, batch 64.
+- the DCGAN of TensorFlow's tutorials, as keras_dcgan.py writes it down, by the Python of an
+  environment with TensorFlow: MNIST, batch 256, a compiled `train_step`.
 - mimicry's SNGAN (github.com/kwotsin/mimicry), its example: CIFAR-10, ResNet, five critic updates.
 
 What they import from torchvision is a few lines here (reading MNIST, resizing by Pillow, tensors),
@@ -12,7 +14,9 @@ because torchvision belongs to one release of PyTorch. Each side gets the thread
 the machine for itself, in turns. Quality is FD of 10,000 samples: MNIST's against the test images
 through the shipped extractor, for which 32 pixels become 28.
 
-    python benchmarks/peers.py --pytorch-gan FOLDER --mimicry FOLDER --seconds 600
+lightweight-gan asks for CUDA when it is imported, so it is not here.
+
+    python benchmarks/peers.py --pytorch-gan FOLDER --mimicry FOLDER --keras PYTHON --seconds 600
 
 needs MULLIGAN_DATA; writes docs/results/peers.md
 """
@@ -23,10 +27,10 @@ import argparse
 import builtins
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +44,7 @@ from torch import Tensor
 from convert_cifar10 import jpeg_pictures, write_zip
 from mulligan import evaluate, load, train
 from mulligan.data.open import open_data
+from mulligan.disk import tidy_name
 from mulligan.evaluation.result import Evaluation
 from mulligan.places import data_folder
 from reporting import hardware, write_page
@@ -103,14 +108,17 @@ def torchvision() -> None:
 @contextlib.contextmanager
 def until(seconds: float) -> Iterator[list[int]]:
     """Count their lines of progress, and end the loop by an exception when the time is up."""
-    plain, lines, start = builtins.print, [0], time.monotonic()
+    plain, lines = builtins.print, [0]
 
     def counting(*words: object, **options: Any) -> None:
         lines[0] += 1
-        if time.monotonic() - start > seconds:
-            raise Over
+
+    def over(*_: object) -> None:
+        raise Over
 
     builtins.print = counting
+    signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         with contextlib.suppress(Over):
             yield lines
@@ -163,6 +171,17 @@ def mimicry(folder: Path, seconds: float, out: Path) -> int:
     return lines[0] * 64
 
 
+def keras(python: Path, seconds: float, out: Path) -> int:
+    """Images seen by the tutorials' DCGAN, start of TensorFlow included."""
+    with tempfile.TemporaryDirectory() as place:
+        images = Path(place) / "images.npy"
+        np.save(images, open_data("mnist").arrays["real"].squeeze(1).numpy())
+        script = Path(__file__).with_name("keras_dcgan.py")
+        call = [str(python), str(script), str(images), str(seconds), str(out)]
+        done = subprocess.run(call, capture_output=True, text=True, check=True)
+        return int(done.stderr.split()[-1])
+
+
 def save(images: Tensor, out: Path) -> None:
     """Samples in [-1, 1], (N, C, H, W), as `mulligan evaluate` reads them."""
     values = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
@@ -189,6 +208,7 @@ def ours(data: str, seconds: float, out: Path, **options: Any) -> int:
 Play = Callable[[Path, float, Path], int]
 ARMS: dict[str, tuple[str, Play]] = {
     "PyTorch-GAN, DCGAN": ("mnist", pytorch_gan),
+    "TensorFlow's tutorial, DCGAN": ("mnist", keras),
     "ours, default": ("mnist", lambda _, seconds, out: ours("mnist", seconds, out)),
     "mimicry, SNGAN": ("cifar10", mimicry),
     "ours, sngan": ("cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan")),
@@ -207,20 +227,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pytorch-gan", type=Path, required=True)
     parser.add_argument("--mimicry", type=Path, required=True)
+    parser.add_argument("--keras", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--play", help="one arm alone, its samples to --out; the images to stderr")
     parser.add_argument("--out", type=Path, default=Path("docs/results/peers.md"))
     options = parser.parse_args()
-    theirs: dict[Play, Path] = {pytorch_gan: options.pytorch_gan, mimicry: options.mimicry}
+    theirs: dict[Play, Path] = {
+        pytorch_gan: options.pytorch_gan, mimicry: options.mimicry, keras: options.keras
+    }  # fmt: skip
     if options.play:
         play = ARMS[options.play][1]
-        folder = theirs.get(play, Path()).absolute()
-        seen = play(folder, options.seconds, options.out.absolute())
+        seen = play(theirs.get(play, Path()).absolute(), options.seconds, options.out.absolute())
         print(seen, file=sys.stderr)
         return
     lines = ["| | data | images | images/s | quality |", "| --- " * 5 + "|"]
     for arm, (data, _) in ARMS.items():
-        samples = Path(f"runs/campaigns/peers-{arm.replace(', ', '-').replace(' ', '-')}.npz")
+        samples = Path("runs/campaigns") / f"peers-{tidy_name(arm)}.npz"
         call = [sys.executable, *sys.argv, "--play", arm, "--out", str(samples)]
         done = subprocess.run(call, env=os.environ, capture_output=True, text=True, check=True)
         seen = int(done.stderr.split()[-1])
