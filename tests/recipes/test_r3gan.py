@@ -26,7 +26,7 @@ def softplus(score: float) -> float:
 
 def test_discriminator_terms_by_hand() -> None:
     recipe: Any = echo_duel("r3gan", slope=3.0, penalty=0.4)
-    terms = recipe.discriminator_loss(BATCH)
+    terms = recipe.penalised_loss(BATCH)
     assert terms["paired"].item() == pytest.approx((softplus(1.5 - 6) + softplus(-9 + 3)) / 2)
     assert terms["r1"].item() == pytest.approx(0.2 * 9)
     assert terms["r2"].item() == pytest.approx(0.2 * 9)
@@ -48,14 +48,14 @@ def test_r1_is_taken_at_reals_and_r2_at_fakes() -> None:
             return rows[:, 0].square() / 2  # the slope at x is x
 
     recipe.discriminator = Bowl()
-    terms = recipe.discriminator_loss(BATCH)
+    terms = recipe.penalised_loss(BATCH)
     assert terms["r1"].item() == pytest.approx((4 + 1) / 2)
     assert terms["r2"].item() == pytest.approx((0.25 + 9) / 2)
 
 
 def test_the_ablations_of_the_loss() -> None:
     alone: Any = echo_duel("r3gan", paired=False)
-    terms = alone.discriminator_loss(BATCH)
+    terms = alone.penalised_loss(BATCH)
     assert set(terms) == {"real", "fake", "r1", "r2"}
     assert terms["real"].item() == pytest.approx((softplus(-2.0) + softplus(1.0)) / 2)
     assert terms["fake"].item() == pytest.approx((softplus(0.5) + softplus(-3.0)) / 2)
@@ -63,14 +63,14 @@ def test_the_ablations_of_the_loss() -> None:
     found = alone.generator_loss(BATCH)["fake"].item()
     assert found == pytest.approx((softplus(-0.5) + softplus(3.0)) / 2)
     half: Any = echo_duel("r3gan", both=False)
-    assert set(half.discriminator_loss(BATCH)) == {"paired", "r1"}
+    assert set(half.penalised_loss(BATCH)) == {"paired", "r1"}
 
 
 def test_penalties_to_first_order_agree_and_need_no_second_derivative() -> None:
     recipe: Any = echo_duel("r3gan", slope=3.0, penalty=2.0, nearby=0.01)
     rows = {"real": torch.zeros(20_000, 1), "noise": torch.ones(20_000, 1)}
     torch.manual_seed(0)
-    terms = recipe.discriminator_loss(rows)
+    terms = recipe.penalised_loss(rows)
     assert terms["r1"].item() == pytest.approx(9, rel=0.05)
     assert terms["r2"].item() == pytest.approx(9, rel=0.05)
     assert not recipe.turns()[0].second_order
@@ -117,7 +117,7 @@ def test_points_get_the_settings_that_were_searched_for_them() -> None:
 def test_the_penalty_of_the_schedule_is_the_one_that_counts() -> None:
     recipe: Any = echo_duel("r3gan", slope=3.0, penalty=0.4)
     recipe.now = {"penalty": 0.04}
-    assert recipe.discriminator_loss(BATCH)["r1"].item() == pytest.approx(0.02 * 9)
+    assert recipe.penalised_loss(BATCH)["r1"].item() == pytest.approx(0.02 * 9)
 
 
 def paper(image: Image, labels: bool = False, **knobs: Any) -> Any:
@@ -205,10 +205,24 @@ def test_reals_and_fakes_are_judged_by_their_own_labels() -> None:
     batch = {**batch_for(recipe), "label": torch.tensor([0, 1, 2, 0, 1, 2])}
     real, fake = (recipe.score(x, batch) for x in (batch["real"], recipe.generate(batch)))
     by_hand = torch.nn.functional.softplus(fake - real).mean().item()
-    assert recipe.discriminator_loss(batch)["paired"].item() == pytest.approx(by_hand, rel=1e-5)
+    assert recipe.penalised_loss(batch)["paired"].item() == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_labels_that_are_not_there_are_refused() -> None:
     with pytest.raises(UsageError, match="no labels"):
         R3GAN(R3GAN.Settings(labels=True), {"real": Points(2, 1.0)})
     assert R3GAN(R3GAN.Settings(), {"real": Points(2, 1.0)}).conditions == ()
+
+
+def test_penalties_may_have_an_update_of_their_own_as_many_times_as_heavy() -> None:
+    recipe: Any = echo_duel("r3gan", slope=3.0, penalty=0.4, lazy=4)
+    judge, penalty, generator = recipe.turns()
+    assert [turn.every for turn in recipe.turns()] == [1, 4, 1]
+    assert [turn.second_order for turn in recipe.turns()] == [False, True, False]
+    assert generator.player == "generator"
+    found = penalty.loss(BATCH)
+    assert set(found) == {"r1", "r2"}
+    assert found["r1"].item() == found["r2"].item() == pytest.approx(4 * 0.2 * 9)
+    at_once: Any = echo_duel("r3gan", slope=3.0, penalty=0.4)
+    terms = at_once.turns()[0].loss(BATCH)
+    assert {**judge.loss(BATCH), "r1": terms["r1"], "r2": terms["r2"]} == terms

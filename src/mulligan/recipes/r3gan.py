@@ -8,7 +8,9 @@ D        mean softplus(s(f) - s(x)) + gamma/2 mean |grad s(x)|^2 + gamma/2 mean 
 G        mean softplus(s(x) - s(f))
 Departs  smaller networks by default, on which the loss works as well and a CPU suffices; presets
          xs to xl have the paper's, at one precision and without augmentation. Schedules run over
-         a share of the run instead of a number of images. A class also scales the noise.
+         a share of the run instead of a number of images. A class also scales the noise. Lazily
+         (knob lazy), penalties have every k-th round an update of their own, k times as heavy
+         (Karras et al. 2020, arXiv:1912.04958, appendix B).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 
 from mulligan.duel import Body, Duel
 from mulligan.fields import Field, Fields, Image, Points
-from mulligan.losses import nearly_scored, scored
+from mulligan.losses import Judge, nearly_scored, scored
 from mulligan.networks import labelled
 from mulligan.networks.initial import scaled
 from mulligan.networks.pairs import image_field, pair
@@ -33,44 +35,31 @@ from mulligan.networks.strided import Grid
 from mulligan.recipe import Batch, Preset, Terms, Turn, knob
 
 PAPER: dict[str, Any] = {"paper": True, "burn_in": 0.2, "rate": 2e-4}
+POINTS: dict[str, Any] = {"latent": 2, "rate": 3e-3, "lead": 2.0, "final_rate": 0.1, "ema": 1e5}
+POINTS |= {"final_lead": 1 / 300, "penalty": 0.3, "final_penalty": 1e-3, "geometric": True}
 
 
 class R3GAN(Duel):
     class Settings(Duel.Settings):
-        body: Body = knob(
-            "auto",
-            "pair of networks: plain for images and points for points, unless one is named; auto "
-            "is compact for images",
-        )
+        body: Body = knob("auto", "pair of networks; auto is points for points, else compact")
         paper: bool = knob(False, "the paper's network instead of body's; slow on a CPU")
         labels: bool = knob(False, "tell both networks the class")
-        penalty: float = knob(
-            1.0, "weight of both gradient penalties (gamma)", low=0, high=1e6, role="penalty"
-        )
+        penalty: float = knob(1.0, "weight of R1 and R2 (gamma)", low=0, high=1e6, role="penalty")
         final_penalty: float = knob(0.1, "factor on the penalty at the end", low=0, high=1)
-        rate: float = knob(
-            5e-4, "Adam's first learning rate for both players", above=0, high=1, role="rate"
-        )
+        rate: float = knob(5e-4, "Adam's first rate for both players", above=0, high=1, role="rate")
         lead: float = knob(1.0, "factor on the generator's rate", above=0, high=100)
         final_rate: float = knob(0.25, "last factor on the discriminator's rate", low=0, high=1)
         final_lead: float = knob(0.25, "last factor on the generator's rate", low=0, high=1)
-        burn_in: float = knob(
-            1.0, "share of the run over which rates, penalty and beta2 move", above=0, high=1
-        )
-        geometric: bool = knob(
-            False, "rates and penalty move by equal factors along the cosine, not by equal steps"
-        )
+        burn_in: float = knob(1.0, "share of the run in which these values move", above=0, high=1)
+        geometric: bool = knob(False, "rates and penalty move by equal factors, not equal steps")
         beta1: float = knob(0.0, "Adam's decay of the first moment", low=0, below=1)
         beta2: float = knob(0.9, "Adam's first decay of the second moment", low=0, below=1)
         final_beta2: float = knob(0.99, "Adam's last decay of the second moment", low=0, below=1)
         paired: bool = knob(True, "judge each fake against a real; off is the plain GAN's loss")
         both: bool = knob(True, "penalise the slope at fakes as well as at reals (R2 beside R1)")
+        lazy: int = knob(1, "rounds from one penalty to the next", low=1, high=1000)
         nearby: float = knob(
-            0.0,
-            "deviation of noise for penalties to first order, which need no second derivative; "
-            "0 takes exact ones",
-            low=0,
-            high=1,
+            0.0, "deviation of noise for penalties to first order; 0: exact ones", low=0, high=1
         )
 
     presets: ClassVar[dict[str, Preset]] = {
@@ -84,18 +73,8 @@ class R3GAN(Duel):
         Image: Preset("nearest to the data after a minute", {"body": "plain", "rate": 1e-3}),
         Points: Preset(
             "found by search on ring and grid",
-            settings={
-                "latent": 2,
-                "rate": 3e-3,
-                "lead": 2.0,
-                "final_rate": 0.1,
-                "final_lead": 1 / 300,
-                "penalty": 0.3,
-                "final_penalty": 1e-3,
-                "geometric": True,
-                "ema": 100_000,
-            },
-            run={"batch": 512, "rounds": 20_000, "patience": 0},
+            POINTS,
+            {"batch": 512, "rounds": 20_000, "patience": 0},
         ),
     }
     couples_rows: ClassVar[bool] = True  # the generators of other bodies have batch norm
@@ -121,25 +100,39 @@ class R3GAN(Duel):
         return known, labelled.Projection(judge, classes, width)
 
     def turns(self) -> list[Turn]:
-        exact = self.settings.nearby == 0
-        judge = Turn("discriminator", self.discriminator_loss, second_order=exact)
-        return [judge, Turn("generator", self.generator_loss)]
+        lazy, exact = self.settings.lazy, self.settings.nearby == 0
+        second = Turn("generator", self.generator_loss)
+        if lazy == 1:
+            return [Turn("discriminator", self.penalised_loss, second_order=exact), second]
+        penalty = Turn("discriminator", self.penalty_loss, every=lazy, second_order=exact)
+        return [Turn("discriminator", self.discriminator_loss), penalty, second]
+
+    def penalised_loss(self, batch: Batch) -> Terms:
+        scores, slopes = self.scored(batch)
+        return {**self.judged(scores), **self.penalties(slopes)}
+
+    def penalty_loss(self, batch: Batch) -> Terms:
+        _, slopes = self.scored(batch)
+        return {name: self.settings.lazy * part for name, part in self.penalties(slopes).items()}
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        fake = self.generate(batch)
-        twice = {name: torch.cat([batch[name]] * 2) for name in self.conditions}
-        scores, slopes = self.scored(torch.cat([batch["real"], fake]), twice)
+        judge, images = self.of_both(batch)
+        return self.judged(judge(images))
+
+    def judged(self, scores: Tensor) -> Terms:
+        """The terms without penalties, from the scores of reals and then of fakes, (2 N,)."""
         real, fake = scores.chunk(2)
         if self.settings.paired:  # the level of its scores is free: what it can tell is a pair
             self.watch_accuracy(real - fake, fake - real)
-        else:
-            self.watch_accuracy(real, fake)
+            return {"paired": F.softplus(fake - real).mean()}
+        self.watch_accuracy(real, fake)
+        return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean()}
+
+    def penalties(self, slopes: Tensor) -> Terms:
+        """R1 and R2, from the squared slopes at reals and then at fakes, (2 N,)."""
         half = self.now.get("penalty", self.settings.penalty) / 2
         r1, r2 = (half * part.mean() for part in slopes.chunk(2))
-        penalties = {"r1": r1, "r2": r2} if self.settings.both else {"r1": r1}
-        if self.settings.paired:
-            return {"paired": F.softplus(fake - real).mean(), **penalties}
-        return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean(), **penalties}
+        return {"r1": r1, "r2": r2} if self.settings.both else {"r1": r1}
 
     def generator_loss(self, batch: Batch) -> Terms:
         fake = self.score(self.generate(batch), batch)
@@ -147,10 +140,16 @@ class R3GAN(Duel):
             return {"paired": F.softplus(self.score(batch["real"], batch) - fake).mean()}
         return {"fake": F.softplus(-fake).mean()}
 
-    def scored(self, images: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Scores of these images, and the squared length of the score's gradient at each, (N,)."""
-        judge, near = partial(self.score, batch=batch), self.settings.nearby
-        return nearly_scored(judge, images, near) if near else scored(judge, images)
+    def of_both(self, batch: Batch) -> tuple[Judge, Tensor]:
+        """A judge of reals and then fakes, told their classes, and the images, (2 N, ...)."""
+        twice = {name: torch.cat([batch[name]] * 2) for name in self.conditions}
+        images = torch.cat([batch["real"], self.generate(batch)])
+        return partial(self.score, batch=twice), images
+
+    def scored(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scores of reals and then of fakes, and the squared slope at each, both (2 N,)."""
+        near, both = self.settings.nearby, self.of_both(batch)
+        return nearly_scored(*both, near) if near else scored(*both)
 
     def schedule(self, seen: int, total: int) -> dict[str, float]:
         """Half a cosine over the burn-in, from first to last values (the paper's appendix)."""
