@@ -53,7 +53,7 @@ def pace(data: str, home: Path, name: str, **options: Any) -> dict[str, Any]:
 
     Measured once, so measure on a machine that does nothing else, and kept under `name` in home.
     """
-    kept = home / f"pace-{data}-{tidy_name(name)}.json"
+    kept = home / f"pace-{Path(data).name}-{tidy_name(name)}.json"
     if not kept.exists():
         plan = make_plan(data, {**options, "device": "cpu", "images": 10**9})
         chosen = {word: plan[word] for word in ("precision", "threads")}
