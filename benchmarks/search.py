@@ -35,7 +35,7 @@ from reporting import hardware, write_page
 
 SETS = {"mnist": "digits", "fashion-mnist": "fashion"}
 COUNT, CHUNK = 10_000, 1000
-R3GAN: dict[str, Any] = {"recipe": "r3gan", "body": "auto", "rate": 5e-4}
+R3GAN: dict[str, Any] = {"recipe": "r3gan", "body": "auto", "rate": 5e-4, "lazy": 1}
 PLAIN: dict[str, Any] = {**R3GAN, "body": "plain"}
 R1: dict[str, Any] = {**PLAIN, "both": False, "paired": False, "beta1": 0.5}
 CGAN: dict[str, Any] = {"recipe": "cgan", "lazy": 1, "rate": 5e-4}

@@ -110,8 +110,11 @@ def test_points_get_the_settings_that_were_searched_for_them() -> None:
     assert plan.settings.latent == 3  # flags are stronger
     assert plan["images"] == 20_000 * 512
     pictures = make_plan("digits", given)
-    assert (pictures.settings.body, pictures.settings.rate) == ("plain", 1e-3)
+    found = pictures.settings
+    assert (found.body, found.rate, found.lazy) == ("plain", 1e-3, 4)
     assert pictures["batch"] == 64
+    paper = make_plan("digits", {"recipe": "r3gan", "preset": "xs", "device": "cpu"})
+    assert (paper.settings.paper, paper.settings.lazy) == (True, 1)  # a preset is stronger too
 
 
 def test_the_penalty_of_the_schedule_is_the_one_that_counts() -> None:

@@ -34,7 +34,7 @@ from mulligan.networks.resample import Resample
 from mulligan.networks.strided import Grid
 from mulligan.recipe import Batch, Preset, Terms, Turn, knob
 
-PAPER: dict[str, Any] = {"paper": True, "burn_in": 0.2, "rate": 2e-4}
+PAPER: dict[str, Any] = {"paper": True, "burn_in": 0.2, "rate": 2e-4, "lazy": 1}
 POINTS: dict[str, Any] = {"latent": 2, "rate": 3e-3, "lead": 2.0, "final_rate": 0.1, "ema": 1e5}
 POINTS |= {"final_lead": 1 / 300, "penalty": 0.3, "final_penalty": 1e-3, "geometric": True}
 
@@ -70,7 +70,7 @@ class R3GAN(Duel):
         "xl": Preset("the paper's network, 768 channels", {**PAPER, "width": 768}, {"batch": 512}),
     }
     prefers: ClassVar[dict[type[Field], Preset]] = {
-        Image: Preset("nearest to the data after a minute", {"body": "plain", "rate": 1e-3}),
+        Image: Preset("nearest after a minute", {"body": "plain", "rate": 1e-3, "lazy": 4}),
         Points: Preset(
             "found by search on ring and grid",
             POINTS,
