@@ -20,7 +20,7 @@ from PIL import Image
 
 from data.test_folder import lay, pack, png, reds, skipped
 from mulligan.cli import main
-from mulligan.data import folder, shelf, sources, store, worker
+from mulligan.data import shelf, sources, store, worker
 from mulligan.data.dataset import content_sha256
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
@@ -47,7 +47,7 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(worker, "decode", refuse)
-    monkeypatch.setattr(folder, "read_header", refuse)
+    monkeypatch.setattr(worker, "read_header", refuse)
 
 
 def test_the_second_opening_decodes_nothing_and_is_the_same(
@@ -141,7 +141,7 @@ def test_a_store_that_is_cut_off_or_not_whole_is_packed_anew(tmp_path: Path, cac
 
 PACK = """
 import sys, time
-from mulligan.data import folder, sources, store, worker
+from mulligan.data import store, worker
 from mulligan.data.open import open_data
 store.LEAST = 10
 plain, pause = worker.decode, float(sys.argv[2])

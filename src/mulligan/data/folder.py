@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -14,21 +12,15 @@ from numpy.typing import NDArray
 from mulligan.data import store
 from mulligan.data.behind import background_for
 from mulligan.data.dataset import DataSet
-from mulligan.data.decode import (
-    CENTRE,
-    SMALLEST,
-    UNREADABLE,
-    is_passing,
-    quiet_decoders,
-    read_header,
-    why,
-)
+from mulligan.data.decode import CENTRE, quiet_decoders, why
 from mulligan.data.describe import described
 from mulligan.data.framing import Framing
+from mulligan.data.headers import Headers, surveyed
 from mulligan.data.index import Index
 from mulligan.data.kinds import Place, called, origin, source_of
 from mulligan.data.room import too_large
-from mulligan.data.sources import Entry, Source
+from mulligan.data.shelf import Row
+from mulligan.data.sources import Source
 from mulligan.data.stream import as_streamed
 from mulligan.data.streaming import STREAMED, Reader, streamed, streamed_again
 from mulligan.data.threads import CHUNK, in_chunks
@@ -37,7 +29,6 @@ from mulligan.data.workers import Workers
 from mulligan.errors import DataError
 from mulligan.fields import fields_from_json, fields_to_json
 
-LARGEST_DEFAULT = 64
 Plan = tuple[tuple[int, int] | None, int | None, Framing]
 """(height, width) and channels, where they are asked for, and how pictures get that shape."""
 
@@ -73,27 +64,43 @@ def open_pictures(
 
 def _opened(path: Place, source: Source, plan: Plan) -> DataSet:
     """From the cache if these pictures are in it, else decoded now or later."""
-    if len(source.pictures) < store.LEAST:
-        return _decoded(path, source, plan)
-    key = store.key_of(source, plan)
-    with store.alone(key):
-        if kept := store.read(key):
-            return _mapped(path, source, kept)
-        again = streamed_again(path, source, key, plan[2])
-        return again or _decoded(path, source, plan, key)
+    with Workers(len(source.pictures)) as hands:
+        if len(source.pictures) < store.LEAST:
+            return _decoded(path, source, surveyed(source, hands), plan, hands)
+        files, found = store.files_of(source, plan[2]), None
+        own = store.own(files)
+        if own is None and None in plan[:2]:
+            found = surveyed(source, hands)
+            own = found.own
+        row = _row(plan, own)
+        key = store.key_of(files, row)
+        with store.alone(key):
+            if kept := store.read(key):
+                return _mapped(path, source, kept)
+            if again := streamed_again(path, source, key, plan[2]):
+                return again
+            found = found or surveyed(source, hands)
+            return _decoded(path, source, found, plan, hands, key)
 
 
-def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
+def _row(plan: Plan, own: Row | None) -> Row:
+    """The shape of a picture: what is asked for, else their own."""
+    size, channels, _ = plan
+    if size is None or channels is None:
+        assert own is not None
+        size, channels = size or own[1:], channels or own[0]
+    return (channels, *size)
+
+
+def _decoded(
+    path: Place, source: Source, found: Headers, plan: Plan, hands: Workers, key: str = ""
+) -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one.
 
     Where they fit neither there nor into memory they are streamed.
     """
-    size, channels, framing = plan
-    kept, sides, grey = surveyed(source)
-    if kept and size is None:
-        size = default_size(sides)
-    channels, notes = channels or (1 if grey else 3), [*source.notes]
-    shape = (len(kept), channels, *(size or (SMALLEST, SMALLEST)))
+    kept, framing, notes = found.kept, plan[2], [*source.notes]
+    shape = (len(kept), *_row(plan, found.own))
     draft = None
     if key and kept:
         try:
@@ -102,10 +109,11 @@ def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
             notes.append(f"not kept in the cache: {why(error)}")
     if draft is None and (reason := too_large(int(np.prod(shape)))):
         read = Reader(shape[1:], framing)
-        return streamed(path, source, kept, read, [*notes, f"{STREAMED}: {reason}"], key)
+        return streamed(path, source, found, read, [*notes, f"{STREAMED}: {reason}"], key)
     try:
         room = draft.pixels if draft else (pixels := _empty(shape))
-        good = _decode_all(source, kept, room, framing)
+        hands.fill(room, framing)
+        good = _decode_all(source, kept, hands)
         whole = len(good) == len(kept)
         array = draft.compact(good) if draft else pixels if whole else pixels[good]
         data = described(path, source, kept.take(good), torch.from_numpy(array), notes)
@@ -117,16 +125,17 @@ def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
     if draft and source.unread:  # a store would say so for ever
         draft.drop()
         return data  # its pixels are still mapped
-    return _published(path, source, data, draft) if draft else data
+    return _published(path, source, data, draft, found.own) if draft else data
 
 
-def _published(path: Place, source: Source, data: DataSet, draft: store.Draft) -> DataSet:
+def _published(path: Place, source: Source, data: DataSet, draft: store.Draft, own: Row) -> DataSet:
     """The same data, from the store that they are put into; from memory if that fails."""
     label = data.arrays.get("label")
     facts = {
         "fields": fields_to_json(data.fields),
         "manifest": data.manifest,
         "notes": data.notes[len(source.notes) :],  # the next source may have others
+        "own": own,
     }
     kept = draft.publish(len(data), facts, label)
     return _mapped(path, source, kept) if kept else data  # its pixels are still mapped
@@ -144,43 +153,6 @@ def _mapped(path: Place, source: Source, kept: store.Kept) -> DataSet:
     return DataSet(own["name"], fields, arrays, manifest, (*source.notes, *facts["notes"]))
 
 
-def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:
-    """The square for pictures with these short sides: a power of two, at most 64, at least 8."""
-    side = int(np.median(sides))
-    power = 1 << (side.bit_length() - 1)
-    return (max(SMALLEST, min(LARGEST_DEFAULT, power)),) * 2
-
-
-def surveyed(source: Source) -> tuple[Index, NDArray[np.int32], bool]:
-    """The pictures whose header is in order, their short sides, and whether all are grey."""
-    kept, sides, every_grey = array("i"), array("i"), True
-
-    def work(start: int, stop: int) -> list[tuple[int, bool] | str]:
-        return [_header(source, entry) for entry in source.pictures[start:stop]]
-
-    place = 0
-    for found in in_chunks(work, len(source.pictures)):
-        for one in found:
-            if isinstance(one, str):
-                source.skip(source.pictures[place].name, one)
-            else:
-                kept.append(place)
-                sides.append(one[0])
-                every_grey = every_grey and one[1]
-            place += 1
-    return source.pictures.take(kept), np.asarray(sides, dtype=np.int32), every_grey
-
-
-def _header(source: Source, entry: Entry) -> tuple[int, bool] | str:
-    """Short side and whether it is grey, or why it cannot be used."""
-    try:
-        with entry.open() as stream:
-            return read_header(stream)
-    except UNREADABLE as error:
-        source.unread = source.unread or is_passing(error)
-        return why(error)
-
-
 def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     try:
         return np.empty(shape, dtype=np.uint8)
@@ -191,16 +163,14 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_all(
-    source: Source, kept: Index, pixels: NDArray[np.uint8], framing: Framing
-) -> NDArray[np.int32]:
-    """Fill `pixels` with the pictures, side by side; the positions of those that decode."""
+def _decode_all(source: Source, kept: Index, hands: Workers) -> NDArray[np.int32]:
+    """Decode the pictures, side by side; the positions of those that could be."""
     good = np.ones(len(kept), dtype=bool)
-    with Workers(pixels, framing, len(kept)) as hands, store.progress(len(kept)) as more:
 
-        def work(start: int, stop: int) -> Failures:
-            return hands.decode(start, kept[start:stop])
+    def work(start: int, stop: int) -> Failures:
+        return hands.decode(start, kept[start:stop])
 
+    with store.progress(len(kept)) as more:
         for failures in in_chunks(work, len(kept)):
             for position, reason, passing in failures:
                 good[position] = False
