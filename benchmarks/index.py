@@ -91,11 +91,11 @@ def opened(root: Path) -> dict[str, Any]:
     with closing(source), quiet_decoders():
         timed("key", lambda: files_of(source, Framing()))
         with Workers(len(source.pictures)) as hands:
-            kept, sides, _ = timed("headers", lambda: surveyed(source, hands))
+            kept, _ = timed("headers", lambda: surveyed(source, hands))
         found = timed("described", lambda: (class_of_each(None, kept.names(), []), kept.listed()))
         held = anonymous(watch.pid) - before
     classes, names = found[0]
-    assert len(kept) == len(sides) == len(classes)
+    assert len(kept) == len(classes)
     assert len(names) == max(classes) + 1
     return {**taken, "peak": (watch.most - before) / 1024, "held": held / 1024}
 

@@ -61,14 +61,23 @@ def by_threads(path: str, patch: pytest.MonkeyPatch, **given: Any) -> DataSet:
         return open_data(path, **given)
 
 
+HEADERS, ROWS = [-1, -1, -1, -1], [0, 64, 128, 192]
+
+
 @pytest.mark.parametrize("framing", [Framing(), Framing("pad", (1, 2, 3)), Framing("random")])
+@pytest.mark.parametrize(("size", "expected"), [(None, HEADERS + ROWS), ((8, 20), ROWS)])
 def test_rows_and_skips_are_those_of_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int], framing: Framing
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[int],
+    framing: Framing,
+    size: Any,
+    expected: list[int],
 ) -> None:
     path = pictures(tmp_path / "set")
-    given: dict[str, Any] = {"size": (8, 20), "framing": framing}
+    given: dict[str, Any] = {"size": size, "framing": framing}
     assert same(open_data(path, **given), by_threads(path, monkeypatch, **given))
-    assert sorted(asked) == [-1, -1, -1, -1, 0, 64, 128, 192]
+    assert sorted(asked) == expected
     assert len(shelf.stores()) == 1
 
 

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from mulligan.data import store
 from mulligan.data.behind import background_for
-from mulligan.data.dataset import DataSet
-from mulligan.data.decode import CENTRE, quiet_decoders, why
+from mulligan.data.dataset import DataSet, begun_sha256, labels
+from mulligan.data.decode import CENTRE, SMALLEST, quiet_decoders, why
 from mulligan.data.describe import described
 from mulligan.data.framing import Framing
-from mulligan.data.headers import Headers, surveyed
+from mulligan.data.headers import Headers, some_colour, surveyed
 from mulligan.data.index import Index
 from mulligan.data.kinds import Place, called, origin, source_of
+from mulligan.data.labelling import class_of_each
 from mulligan.data.room import too_large
-from mulligan.data.shelf import Row
+from mulligan.data.shelf import Row, Shape
 from mulligan.data.sources import Source
 from mulligan.data.stream import as_streamed
 from mulligan.data.streaming import STREAMED, Reader, streamed, streamed_again
@@ -64,59 +65,61 @@ def open_pictures(
 
 def _opened(path: Place, source: Source, plan: Plan) -> DataSet:
     """From the cache if these pictures are in it, else decoded now or later."""
+    framing = plan[2]
     with Workers(len(source.pictures)) as hands:
         if len(source.pictures) < store.LEAST:
-            return _decoded(path, source, surveyed(source, hands), plan, hands)
-        files, found = store.files_of(source, plan[2]), None
-        own = store.own(files)
-        if own is None and None in plan[:2]:
             found = surveyed(source, hands)
-            own = found.own
-        row = _row(plan, own)
-        key = store.key_of(files, row)
+            return _decoded(path, source, found, Reader(_row(plan, found), framing), hands)
+        files = store.files_of(source, framing)
+        found = _known(source, plan, store.own(files), hands)
+        read = Reader(_row(plan, found), framing)
+        key = store.key_of(files, read.shape)
         with store.alone(key):
             if kept := store.read(key):
                 return _mapped(path, source, kept)
-            if again := streamed_again(path, source, key, plan[2]):
-                return again
-            found = found or surveyed(source, hands)
-            return _decoded(path, source, found, plan, hands, key)
+            again = streamed_again(path, source, key, framing)
+            return again or _decoded(path, source, found, read, hands, key)
 
 
-def _row(plan: Plan, own: Row | None) -> Row:
+def _known(source: Source, plan: Plan, own: Row | None, hands: Workers) -> Headers:
+    """The headers, read only if it depends on them which shape pictures get.
+
+    own: the shape they get where nobody asks for another, if it is known.
+    """
+    size, channels, _ = plan
+    if own is None and (size is None or (channels is None and not some_colour(source))):
+        return surveyed(source, hands)
+    return Headers(source.pictures, own)
+
+
+def _row(plan: Plan, found: Headers) -> Row:
     """The shape of a picture: what is asked for, else their own."""
     size, channels, _ = plan
-    if size is None or channels is None:
-        assert own is not None
-        size, channels = size or own[1:], channels or own[0]
-    return (channels, *size)
+    own = found.own or (3, SMALLEST, SMALLEST)
+    return (channels or own[0], *(size or own[1:]))
 
 
 def _decoded(
-    path: Place, source: Source, found: Headers, plan: Plan, hands: Workers, key: str = ""
+    path: Place, source: Source, found: Headers, read: Reader, hands: Workers, key: str = ""
 ) -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one.
 
     Where they fit neither there nor into memory they are streamed.
     """
-    kept, framing, notes = found.kept, plan[2], [*source.notes]
-    shape = (len(kept), *_row(plan, found.own))
-    draft = None
-    if key and kept:
-        try:
-            draft = store.Draft(key, shape)
-        except OSError as error:
-            notes.append(f"not kept in the cache: {why(error)}")
+    notes = [*source.notes]
+    draft = _draft(key, (len(found.kept), *read.shape), notes)
+    if draft is None and key and found.kept is source.pictures:
+        found = surveyed(source, hands)  # what is not in order shall take no memory
+    kept = found.kept
+    shape = (len(kept), *read.shape)
     if draft is None and (reason := too_large(int(np.prod(shape)))):
-        read = Reader(shape[1:], framing)
         return streamed(path, source, found, read, [*notes, f"{STREAMED}: {reason}"], key)
     try:
         room = draft.pixels if draft else (pixels := _empty(shape))
-        hands.fill(room, framing)
-        good = _decode_all(source, kept, hands)
-        whole = len(good) == len(kept)
-        array = draft.compact(good) if draft else pixels if whole else pixels[good]
-        data = described(path, source, kept.take(good), torch.from_numpy(array), notes)
+        hands.fill(room, read.framing)
+        good, sha256 = _decode_all(source, kept, room, hands)
+        array = draft.compact(good) if draft else pixels if sha256 else pixels[good]
+        data = described(path, source, kept.take(good), torch.from_numpy(array), notes, sha256)
     except BaseException:
         if draft:
             draft.drop()
@@ -128,7 +131,19 @@ def _decoded(
     return _published(path, source, data, draft, found.own) if draft else data
 
 
-def _published(path: Place, source: Source, data: DataSet, draft: store.Draft, own: Row) -> DataSet:
+def _draft(key: str, shape: Shape, notes: list[str]) -> store.Draft | None:
+    """What becomes the store of this key, if there is one and the cache has room."""
+    if key and shape[0]:
+        try:
+            return store.Draft(key, shape)
+        except OSError as error:
+            notes.append(f"not kept in the cache: {why(error)}")
+    return None
+
+
+def _published(
+    path: Place, source: Source, data: DataSet, draft: store.Draft, own: Row | None
+) -> DataSet:
     """The same data, from the store that they are put into; from memory if that fails."""
     label = data.arrays.get("label")
     facts = {
@@ -163,9 +178,16 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         ) from error
 
 
-def _decode_all(source: Source, kept: Index, hands: Workers) -> NDArray[np.int32]:
-    """Decode the pictures, side by side; the positions of those that could be."""
-    good = np.ones(len(kept), dtype=bool)
+def _decode_all(
+    source: Source, kept: Index, pixels: NDArray[np.uint8], hands: Workers
+) -> tuple[NDArray[np.int32], str]:
+    """Decode the pictures, side by side: the positions of those that could be, and the sha256.
+
+    The sha256 is that of the data set, made while others decode; "" if a picture is missing.
+    """
+    good, at, whole = np.ones(len(kept), dtype=bool), 0, True
+    classes = class_of_each(source.labels, kept.names(), [])
+    digest = begun_sha256(labels(classes[0]) if classes else None, pixels.shape)
 
     def work(start: int, stop: int) -> Failures:
         return hands.decode(start, kept[start:stop])
@@ -176,5 +198,9 @@ def _decode_all(source: Source, kept: Index, hands: Workers) -> NDArray[np.int32
                 good[position] = False
                 source.skip(kept[position].name, reason)
                 source.unread = source.unread or passing
+            whole = whole and not failures
+            if whole:
+                digest.update(pixels[at : at + CHUNK].reshape(-1).data)
+            at += CHUNK
             more(CHUNK)
-    return good.nonzero()[0].astype(np.int32)
+    return good.nonzero()[0].astype(np.int32), digest.hexdigest() if whole else ""

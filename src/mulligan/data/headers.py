@@ -11,28 +11,24 @@ from numpy.typing import NDArray
 
 from mulligan.data.decode import SMALLEST
 from mulligan.data.index import Index
+from mulligan.data.packed import evenly
 from mulligan.data.shelf import Row
 from mulligan.data.sources import Source
 from mulligan.data.threads import in_chunks
-from mulligan.data.worker import Header
+from mulligan.data.worker import Header, headers
 from mulligan.data.workers import Workers
 
 LARGEST_DEFAULT = 64
+LOOKED_AT = 16
+"""Headers that are read first: one in colour among them spares reading them all."""
 
 
 class Headers(NamedTuple):
-    """kept: the pictures whose header is in order. sides: their short sides. grey: whether all
-    are."""
+    """kept: the pictures whose header is in order. own: the shape that pictures get where nobody
+    asks for another; None where nobody looked."""
 
     kept: Index
-    sides: NDArray[np.int32]
-    grey: bool
-
-    @property
-    def own(self) -> Row:
-        """The channels, height and width that they get where nobody asks for others."""
-        size = default_size(self.sides) if len(self.sides) else (SMALLEST, SMALLEST)
-        return (1 if self.grey else 3, *size)
+    own: Row | None
 
 
 def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:
@@ -60,4 +56,12 @@ def surveyed(source: Source, hands: Workers) -> Headers:
                 sides.append(said)
                 every_grey = every_grey and flag
             place += 1
-    return Headers(source.pictures.take(kept), np.asarray(sides, dtype=np.int32), every_grey)
+    size = default_size(np.asarray(sides, dtype=np.int32)) if sides else (SMALLEST, SMALLEST)
+    return Headers(source.pictures.take(kept), (1 if every_grey else 3, *size))
+
+
+def some_colour(source: Source) -> bool:
+    """Whether a few of the headers say already that not all pictures are grey."""
+    places = evenly(len(source.pictures), LOOKED_AT)
+    found = headers(source.pictures.take(places))
+    return any(isinstance(side, int) and not grey for side, grey in found)
