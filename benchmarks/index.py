@@ -28,10 +28,12 @@ from PIL import Image
 
 from memory import anonymous
 from mulligan.data.decode import quiet_decoders
-from mulligan.data.folder import surveyed
+from mulligan.data.framing import Framing
+from mulligan.data.headers import surveyed
 from mulligan.data.kinds import source_of
 from mulligan.data.labelling import class_of_each
-from mulligan.data.store import key_of
+from mulligan.data.store import files_of
+from mulligan.data.workers import Workers
 from reporting import hardware, write_page
 
 COUNTS = (100_000, 1_000_000)
@@ -87,12 +89,13 @@ def opened(root: Path) -> dict[str, Any]:
 
     source = timed("listed", lambda: source_of(root))
     with closing(source), quiet_decoders():
-        timed("key", lambda: key_of(source, (None, None)))
-        kept, sides, _ = timed("headers", lambda: surveyed(source))
+        timed("key", lambda: files_of(source, Framing()))
+        with Workers(len(source.pictures)) as hands:
+            kept, _ = timed("headers", lambda: surveyed(source, hands))
         found = timed("described", lambda: (class_of_each(None, kept.names(), []), kept.listed()))
         held = anonymous(watch.pid) - before
     classes, names = found[0]
-    assert len(kept) == len(sides) == len(classes)
+    assert len(kept) == len(classes)
     assert len(names) == max(classes) + 1
     return {**taken, "peak": (watch.most - before) / 1024, "held": held / 1024}
 

@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from data.mutants import SUFFIX, lay_mutants
-from mulligan.data import folder, worker, workers
+from mulligan.data import worker, workers
 from mulligan.data.open import open_data
 
 GUARD = 3 << 30  # bytes of address space beyond what the libraries take
@@ -72,7 +72,7 @@ def main(count: int, seed: int, batch: int) -> None:
     logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + GUARD,) * 2)
     workers.LEAST = 10**9  # in this process, whose memory and time are watched
-    worker.decode, folder.read_header = timed(worker.decode), timed(folder.read_header)
+    worker.decode, worker.read_header = timed(worker.decode), timed(worker.read_header)
     open_data("digits")
     Path("/proc/self/clear_refs").write_text("5")
     before = status("VmRSS")

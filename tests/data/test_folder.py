@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mulligan.data.folder import default_size
+from mulligan.data.headers import default_size
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
 

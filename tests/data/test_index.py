@@ -183,18 +183,20 @@ INDEXED = """
 import json, sys
 from pathlib import Path
 from mulligan.data.decode import quiet_decoders
+from mulligan.data.framing import Framing
 from mulligan.data.folder import surveyed
 from mulligan.data.kinds import source_of
 from mulligan.data.labelling import class_of_each
-from mulligan.data.store import key_of
+from mulligan.data.store import files_of
+from mulligan.data.workers import Workers
 def anonymous():
     text = Path("/proc/self/status").read_text()
     return int(text.split("RssAnon:")[1].split()[0]) * 1024
 def look(path):
     source = source_of(Path(path))
     with quiet_decoders():
-        key = key_of(source, (None, None))
-        kept = surveyed(source)[0]
+        key = files_of(source, Framing())
+        kept = surveyed(source, Workers(0)).kept
     return source, kept, class_of_each(None, kept.names(), []), kept.listed()
 look(sys.argv[2])
 before = anonymous()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from PIL import Image
 
 from data.test_folder import lay, pack, png, reds, skipped
 from mulligan.cli import main
-from mulligan.data import folder, shelf, sources, store, worker
+from mulligan.data import shelf, sources, store, worker
 from mulligan.data.dataset import content_sha256
 from mulligan.data.open import open_data
 from mulligan.errors import DataError
@@ -42,12 +43,18 @@ def pictures(root: Path, count: int = COUNT) -> str:
     return lay(root, {**files, "a/broken.png": png(1)[:60], "b/notes.txt": b""})
 
 
+def encoded_grey(value: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("L", (16, 16), value).save(content, "PNG")
+    return content.getvalue()
+
+
 def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*given: object) -> None:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(worker, "decode", refuse)
-    monkeypatch.setattr(folder, "read_header", refuse)
+    monkeypatch.setattr(worker, "read_header", refuse)
 
 
 def test_the_second_opening_decodes_nothing_and_is_the_same(
@@ -74,6 +81,28 @@ def test_the_second_opening_decodes_nothing_and_is_the_same(
     assert other.manifest["source"] == str(moved)
     assert len(shelf.stores()) == 1
     assert not list(cache.glob(".*.*"))
+
+
+@pytest.mark.parametrize("given", [{}, {"size": (16, 16)}, {"channels": 3}])
+def test_a_shape_that_was_chosen_and_the_same_one_given_are_one_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    path, whole = pictures(tmp_path / "set"), {"size": (16, 16), "channels": 3}
+    first = open_data(path, **given)
+    assert first.arrays["real"].shape == (COUNT, 3, 16, 16)
+    assert [one.shape for one in shelf.stores()] == [(COUNT, 3, 16, 16)]
+    monkeypatch.setattr(worker, "decode", None)
+    for again in (open_data(path, **whole), open_data(path, **given), open_data(path)):
+        assert again.manifest == first.manifest
+        assert again.notes == first.notes
+    assert len(shelf.stores()) == 1
+
+
+def test_grey_is_told_from_colour_by_the_one_picture_that_differs(tmp_path: Path) -> None:
+    path = lay(tmp_path / "set", {f"{k:04d}.png": encoded_grey(k) for k in range(200)})
+    assert open_data(path, size=(8, 8)).arrays["real"].shape[1] == 1
+    (tmp_path / "set/0101.png").write_bytes(png(7))
+    assert open_data(path, size=(8, 8)).arrays["real"].shape[1] == 3
 
 
 @pytest.mark.parametrize("change", ["content", "name", "size", "labels"])
@@ -141,7 +170,7 @@ def test_a_store_that_is_cut_off_or_not_whole_is_packed_anew(tmp_path: Path, cac
 
 PACK = """
 import sys, time
-from mulligan.data import folder, sources, store, worker
+from mulligan.data import store, worker
 from mulligan.data.open import open_data
 store.LEAST = 10
 plain, pause = worker.decode, float(sys.argv[2])

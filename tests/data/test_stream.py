@@ -16,7 +16,7 @@ import torch
 from data.test_folder import lay, pack
 from data.test_forms import tar
 from mulligan.cli import main
-from mulligan.data import folder, shelf, store, streaming
+from mulligan.data import shelf, store, streaming, worker
 from mulligan.data.dataset import DataSet, content_sha256
 from mulligan.data.open import open_data
 from mulligan.data.order import hold_out
@@ -108,7 +108,7 @@ def test_the_second_opening_looks_at_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(streaming, "decode", refuse)
-        patch.setattr(folder, "read_header", refuse)
+        patch.setattr(worker, "read_header", refuse)
         again = open_data(path)
     assert again.manifest == first.manifest
     assert again.notes == first.notes

@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -32,12 +31,13 @@ def few_pay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The first rows of the chunks that processes have answered."""
+    """The first rows of the chunks that processes have answered; -1 where headers were asked."""
     kept, rows = Workers._asked, []
 
-    def spied(self: Workers, start: int, entries: Any) -> Any:
-        found = kept(self, start, entries)
-        rows.append(start)
+    def spied(self: Workers, entries: Any, more: dict[str, int]) -> Any:
+        found = kept(self, entries, more)
+        if found is not None:
+            rows.append(more.get("start", -1))
         return found
 
     monkeypatch.setattr(Workers, "_asked", spied)
@@ -57,17 +57,27 @@ def same(one: DataSet, other: DataSet) -> bool:
 def by_threads(path: str, patch: pytest.MonkeyPatch, **given: Any) -> DataSet:
     with patch.context() as inner:
         inner.setattr(store, "LEAST", 10**9)
+        inner.setattr(workers, "LEAST", 10**9)
         return open_data(path, **given)
 
 
+HEADERS, ROWS = [-1, -1, -1, -1], [0, 64, 128, 192]
+
+
 @pytest.mark.parametrize("framing", [Framing(), Framing("pad", (1, 2, 3)), Framing("random")])
+@pytest.mark.parametrize(("size", "expected"), [(None, HEADERS + ROWS), ((8, 20), ROWS)])
 def test_rows_and_skips_are_those_of_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int], framing: Framing
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[int],
+    framing: Framing,
+    size: Any,
+    expected: list[int],
 ) -> None:
     path = pictures(tmp_path / "set")
-    given: dict[str, Any] = {"size": (8, 20), "framing": framing}
+    given: dict[str, Any] = {"size": size, "framing": framing}
     assert same(open_data(path, **given), by_threads(path, monkeypatch, **given))
-    assert sorted(asked) == [0, 64, 128, 192]
+    assert sorted(asked) == expected
     assert len(shelf.stores()) == 1
 
 
@@ -84,7 +94,7 @@ def test_processes_that_are_killed_are_made_up_for(
 
     monkeypatch.setattr(Workers, "_ready", killing)
     assert same(open_data(path), by_threads(path, monkeypatch))
-    assert len(asked) < 4
+    assert len(asked) < 8
 
 
 def test_none_is_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,9 +117,8 @@ def test_archives_and_memory_are_left_to_threads(
     path = pictures(tmp_path / "set")
     zipped = pack(tmp_path / "set.zip", {f"{k}.png": png(k) for k in range(40)})
     assert len(open_data(zipped)) == 40
+    assert asked == []
     monkeypatch.setattr(store, "LEAST", 10**9)
     assert len(open_data(path)) == COUNT
-    with Workers(np.empty((9, 3, 8, 8), np.uint8), Framing(), 10**6) as hands:
-        assert hands.wanted == 0
-    assert asked == []
+    assert set(asked) == {-1}
     assert folder.CHUNK == 64

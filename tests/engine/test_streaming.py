@@ -10,7 +10,7 @@ import pytest
 
 import mulligan
 from data.test_folder import lay
-from mulligan.data import store
+from mulligan.data import shelf, store
 from mulligan.engine.checkpoint import load
 from mulligan.errors import DataError
 from mulligan.run import Run
@@ -64,6 +64,17 @@ def test_a_streamed_run_is_that_from_memory(
     assert plain.first_batch.read_bytes() == streamed.first_batch.read_bytes()
     for picture in plain.samples.glob("*.png"):
         assert picture.read_bytes() == (streamed.samples / picture.name).read_bytes()
+
+
+def test_pictures_whose_size_is_chosen_are_packed_once_for_all_that_is_done_with_them(
+    tmp_path: Path,
+) -> None:
+    path = lay(tmp_path / "set", pictures())
+    options = {name: value for name, value in SMALL.items() if name != "size"}
+    run = mulligan.train(path, runs_dir=str(tmp_path / "runs"), **{**options, "images": 320})
+    mulligan.resume(run, images=640, log="none")
+    mulligan.evaluate(run, count=100)
+    assert len(shelf.stores()) == 1
 
 
 def test_resumed_equals_uninterrupted_and_from_memory(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -13,22 +11,17 @@ from numpy.typing import NDArray
 
 from mulligan.data import store
 from mulligan.data.behind import background_for
-from mulligan.data.dataset import DataSet
-from mulligan.data.decode import (
-    CENTRE,
-    SMALLEST,
-    UNREADABLE,
-    is_passing,
-    quiet_decoders,
-    read_header,
-    why,
-)
+from mulligan.data.dataset import DataSet, begun_sha256, labels
+from mulligan.data.decode import CENTRE, SMALLEST, quiet_decoders, why
 from mulligan.data.describe import described
 from mulligan.data.framing import Framing
+from mulligan.data.headers import Headers, some_colour, surveyed
 from mulligan.data.index import Index
 from mulligan.data.kinds import Place, called, origin, source_of
+from mulligan.data.labelling import class_of_each
 from mulligan.data.room import too_large
-from mulligan.data.sources import Entry, Source
+from mulligan.data.shelf import Row, Shape
+from mulligan.data.sources import Source
 from mulligan.data.stream import as_streamed
 from mulligan.data.streaming import STREAMED, Reader, streamed, streamed_again
 from mulligan.data.threads import CHUNK, in_chunks
@@ -37,7 +30,6 @@ from mulligan.data.workers import Workers
 from mulligan.errors import DataError
 from mulligan.fields import fields_from_json, fields_to_json
 
-LARGEST_DEFAULT = 64
 Plan = tuple[tuple[int, int] | None, int | None, Framing]
 """(height, width) and channels, where they are asked for, and how pictures get that shape."""
 
@@ -73,42 +65,61 @@ def open_pictures(
 
 def _opened(path: Place, source: Source, plan: Plan) -> DataSet:
     """From the cache if these pictures are in it, else decoded now or later."""
-    if len(source.pictures) < store.LEAST:
-        return _decoded(path, source, plan)
-    key = store.key_of(source, plan)
-    with store.alone(key):
-        if kept := store.read(key):
-            return _mapped(path, source, kept)
-        again = streamed_again(path, source, key, plan[2])
-        return again or _decoded(path, source, plan, key)
+    framing = plan[2]
+    with Workers(len(source.pictures)) as hands:
+        if len(source.pictures) < store.LEAST:
+            found = surveyed(source, hands)
+            return _decoded(path, source, found, Reader(_row(plan, found), framing), hands)
+        files = store.files_of(source, framing)
+        found = _known(source, plan, store.own(files), hands)
+        read = Reader(_row(plan, found), framing)
+        key = store.key_of(files, read.shape)
+        with store.alone(key):
+            if kept := store.read(key):
+                return _mapped(path, source, kept)
+            again = streamed_again(path, source, key, framing)
+            return again or _decoded(path, source, found, read, hands, key)
 
 
-def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
+def _known(source: Source, plan: Plan, own: Row | None, hands: Workers) -> Headers:
+    """The headers, read only if it depends on them which shape pictures get.
+
+    own: the shape they get where nobody asks for another, if it is known.
+    """
+    size, channels, _ = plan
+    if own is None and (size is None or (channels is None and not some_colour(source))):
+        return surveyed(source, hands)
+    return Headers(source.pictures, own)
+
+
+def _row(plan: Plan, found: Headers) -> Row:
+    """The shape of a picture: what is asked for, else their own."""
+    size, channels, _ = plan
+    own = found.own or (3, SMALLEST, SMALLEST)
+    return (channels or own[0], *(size or own[1:]))
+
+
+def _decoded(
+    path: Place, source: Source, found: Headers, read: Reader, hands: Workers, key: str = ""
+) -> DataSet:
     """The pictures, decoded now; packed into the store of this key where there is one.
 
     Where they fit neither there nor into memory they are streamed.
     """
-    size, channels, framing = plan
-    kept, sides, grey = surveyed(source)
-    if kept and size is None:
-        size = default_size(sides)
-    channels, notes = channels or (1 if grey else 3), [*source.notes]
-    shape = (len(kept), channels, *(size or (SMALLEST, SMALLEST)))
-    draft = None
-    if key and kept:
-        try:
-            draft = store.Draft(key, shape)
-        except OSError as error:
-            notes.append(f"not kept in the cache: {why(error)}")
+    notes = [*source.notes]
+    draft = _draft(key, (len(found.kept), *read.shape), notes)
+    if draft is None and key and found.kept is source.pictures:
+        found = surveyed(source, hands)  # what is not in order shall take no memory
+    kept = found.kept
+    shape = (len(kept), *read.shape)
     if draft is None and (reason := too_large(int(np.prod(shape)))):
-        read = Reader(shape[1:], framing)
-        return streamed(path, source, kept, read, [*notes, f"{STREAMED}: {reason}"], key)
+        return streamed(path, source, found, read, [*notes, f"{STREAMED}: {reason}"], key)
     try:
         room = draft.pixels if draft else (pixels := _empty(shape))
-        good = _decode_all(source, kept, room, framing)
-        whole = len(good) == len(kept)
-        array = draft.compact(good) if draft else pixels if whole else pixels[good]
-        data = described(path, source, kept.take(good), torch.from_numpy(array), notes)
+        hands.fill(room, read.framing)
+        good, sha256 = _decode_all(source, kept, room, hands)
+        array = draft.compact(good) if draft else pixels if sha256 else pixels[good]
+        data = described(path, source, kept.take(good), torch.from_numpy(array), notes, sha256)
     except BaseException:
         if draft:
             draft.drop()
@@ -117,16 +128,29 @@ def _decoded(path: Place, source: Source, plan: Plan, key: str = "") -> DataSet:
     if draft and source.unread:  # a store would say so for ever
         draft.drop()
         return data  # its pixels are still mapped
-    return _published(path, source, data, draft) if draft else data
+    return _published(path, source, data, draft, found.own) if draft else data
 
 
-def _published(path: Place, source: Source, data: DataSet, draft: store.Draft) -> DataSet:
+def _draft(key: str, shape: Shape, notes: list[str]) -> store.Draft | None:
+    """What becomes the store of this key, if there is one and the cache has room."""
+    if key and shape[0]:
+        try:
+            return store.Draft(key, shape)
+        except OSError as error:
+            notes.append(f"not kept in the cache: {why(error)}")
+    return None
+
+
+def _published(
+    path: Place, source: Source, data: DataSet, draft: store.Draft, own: Row | None
+) -> DataSet:
     """The same data, from the store that they are put into; from memory if that fails."""
     label = data.arrays.get("label")
     facts = {
         "fields": fields_to_json(data.fields),
         "manifest": data.manifest,
         "notes": data.notes[len(source.notes) :],  # the next source may have others
+        "own": own,
     }
     kept = draft.publish(len(data), facts, label)
     return _mapped(path, source, kept) if kept else data  # its pixels are still mapped
@@ -144,43 +168,6 @@ def _mapped(path: Place, source: Source, kept: store.Kept) -> DataSet:
     return DataSet(own["name"], fields, arrays, manifest, (*source.notes, *facts["notes"]))
 
 
-def default_size(sides: Sequence[int] | NDArray[np.int32]) -> tuple[int, int]:
-    """The square for pictures with these short sides: a power of two, at most 64, at least 8."""
-    side = int(np.median(sides))
-    power = 1 << (side.bit_length() - 1)
-    return (max(SMALLEST, min(LARGEST_DEFAULT, power)),) * 2
-
-
-def surveyed(source: Source) -> tuple[Index, NDArray[np.int32], bool]:
-    """The pictures whose header is in order, their short sides, and whether all are grey."""
-    kept, sides, every_grey = array("i"), array("i"), True
-
-    def work(start: int, stop: int) -> list[tuple[int, bool] | str]:
-        return [_header(source, entry) for entry in source.pictures[start:stop]]
-
-    place = 0
-    for found in in_chunks(work, len(source.pictures)):
-        for one in found:
-            if isinstance(one, str):
-                source.skip(source.pictures[place].name, one)
-            else:
-                kept.append(place)
-                sides.append(one[0])
-                every_grey = every_grey and one[1]
-            place += 1
-    return source.pictures.take(kept), np.asarray(sides, dtype=np.int32), every_grey
-
-
-def _header(source: Source, entry: Entry) -> tuple[int, bool] | str:
-    """Short side and whether it is grey, or why it cannot be used."""
-    try:
-        with entry.open() as stream:
-            return read_header(stream)
-    except UNREADABLE as error:
-        source.unread = source.unread or is_passing(error)
-        return why(error)
-
-
 def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     try:
         return np.empty(shape, dtype=np.uint8)
@@ -192,19 +179,28 @@ def _empty(shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
 
 
 def _decode_all(
-    source: Source, kept: Index, pixels: NDArray[np.uint8], framing: Framing
-) -> NDArray[np.int32]:
-    """Fill `pixels` with the pictures, side by side; the positions of those that decode."""
-    good = np.ones(len(kept), dtype=bool)
-    with Workers(pixels, framing, len(kept)) as hands, store.progress(len(kept)) as more:
+    source: Source, kept: Index, pixels: NDArray[np.uint8], hands: Workers
+) -> tuple[NDArray[np.int32], str]:
+    """Decode the pictures, side by side: the positions of those that could be, and the sha256.
 
-        def work(start: int, stop: int) -> Failures:
-            return hands.decode(start, kept[start:stop])
+    The sha256 is that of the data set, made while others decode; "" if a picture is missing.
+    """
+    good, at, whole = np.ones(len(kept), dtype=bool), 0, True
+    classes = class_of_each(source.labels, kept.names(), [])
+    digest = begun_sha256(labels(classes[0]) if classes else None, pixels.shape)
 
+    def work(start: int, stop: int) -> Failures:
+        return hands.decode(start, kept[start:stop])
+
+    with store.progress(len(kept)) as more:
         for failures in in_chunks(work, len(kept)):
             for position, reason, passing in failures:
                 good[position] = False
                 source.skip(kept[position].name, reason)
                 source.unread = source.unread or passing
+            whole = whole and not failures
+            if whole:
+                digest.update(pixels[at : at + CHUNK].reshape(-1).data)
+            at += CHUNK
             more(CHUNK)
-    return good.nonzero()[0].astype(np.int32)
+    return good.nonzero()[0].astype(np.int32), digest.hexdigest() if whole else ""

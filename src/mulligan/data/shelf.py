@@ -11,6 +11,7 @@ import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -22,6 +23,10 @@ MOST_BYTES = 32 * 2**30
 
 PIXELS, FACTS, KNOWN = "pixels.bin", "facts.json", ".npz"
 Shape = tuple[int, int, int, int]
+Row = tuple[int, int, int]
+"""Channels, height and width."""
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -53,24 +58,30 @@ def stores() -> list[Shelved]:
     """All that can be read, what was used longest ago first."""
     found = []
     for path in folder().glob("[!.]*"):  # what begins with a dot is not whole yet
-        with suppress(OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        with suppress(*UNREADABLE):
             if path.suffix == KNOWN or path.is_dir():
                 found.append(_shelved(path))
     return sorted(found, key=lambda one: one.used)
 
 
 def _shelved(path: Path) -> Shelved:
-    if streamed := path.suffix == KNOWN:
-        main, held = path, path
-        with np.load(path, allow_pickle=False) as arrays:
-            facts = json.loads(arrays["facts"].tobytes())
-    else:
-        main, held = path / FACTS, path / PIXELS
-        facts = json.loads(main.read_text())
+    facts, streamed = facts_of(path), path.suffix == KNOWN
+    main, held = (path, path) if streamed else (path / FACTS, path / PIXELS)
     count, channels, height, width = facts["shape"]
     shape, source = (count, channels, height, width), str(facts["manifest"]["source"])
     size, used = held.stat().st_size, main.stat().st_mtime
     return Shelved(path.stem, size, used, source, shape, streamed)
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """What is written beside the pictures. Raises one of UNREADABLE."""
+    if path.suffix == KNOWN:
+        with np.load(path, allow_pickle=False) as arrays:
+            text = arrays["facts"].tobytes()
+    else:
+        text = (path / FACTS).read_bytes()
+    facts: dict[str, Any] = json.loads(text)
+    return facts
 
 
 def remove(key: str) -> bool:

@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -30,8 +31,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mulligan.data import decode, framing, labelling, shelf
+from mulligan.data.framing import Framing
 from mulligan.data.packed import evenly
-from mulligan.data.shelf import FACTS, PIXELS, Shape, folder, known, trim
+from mulligan.data.shelf import FACTS, PIXELS, Row, Shape, folder, known, trim
 from mulligan.data.sources import Source
 
 LEAST = 500
@@ -53,9 +55,9 @@ class Kept:
     facts: dict[str, Any]
 
 
-def key_of(source: Source, plan: tuple[Any, ...]) -> str:
-    """The name of the store for these files under this plan: size, channels and framing."""
-    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {plan}\n".encode())
+def files_of(source: Source, framing: Framing) -> str:
+    """What is common to the names of all stores of these files, whatever size they are kept in."""
+    digest = hashlib.sha256(f"{_code()} {PIL.__version__} {framing}\n".encode())
     for entry in source.pictures:
         line = f"{entry.name}\0{entry.size}\0{entry.stamp}\n"
         digest.update(line.encode("utf-8", "surrogatepass"))
@@ -66,7 +68,21 @@ def key_of(source: Source, plan: tuple[Any, ...]) -> str:
     for entry in [*spots, *([source.labels] if source.labels else [])]:
         with suppress(*decode.UNREADABLE):  # the error is said where the file is used
             digest.update(entry.read())
-    return digest.hexdigest()[:40]
+    return digest.hexdigest()[:32]
+
+
+def key_of(files: str, row: Row) -> str:
+    """The name of the store of these files with pictures of this shape."""
+    return hashlib.sha256(f"{files} {row}".encode()).hexdigest()[:8] + files
+
+
+def own(files: str) -> Row | None:
+    """The shape that these pictures get where nobody asks for another; None if no store says."""
+    for path in folder().glob(f"[!.]*{files}*"):
+        with suppress(*shelf.UNREADABLE):
+            channels, height, width = map(int, shelf.facts_of(path)["own"])
+            return channels, height, width
+    return None
 
 
 @cache
@@ -132,11 +148,14 @@ class Draft:
             raise
 
     def compact(self, good: Sequence[int] | NDArray[np.int32]) -> NDArray[np.uint8]:
-        """The rows that decoded, moved together."""
+        """The rows that decoded, moved together; the disk gets them while they are hashed."""
         if len(good) < len(self.pixels):
             for place, row in enumerate(good):  # downwards only: nothing is overwritten before use
                 if place != row:
                     self.pixels[place] = self.pixels[row]
+        own = ThreadPoolExecutor(1)
+        self.written = own.submit(_to_disk, self.home / PIXELS)
+        own.shutdown(wait=False)
         return self.pixels[: len(good)]
 
     def publish(self, count: int, facts: dict[str, Any], label: Tensor | None) -> Kept | None:
@@ -151,8 +170,8 @@ class Draft:
             if label is not None:
                 label.numpy().tofile(self.home / LABELS)
             (self.home / FACTS).write_text(json.dumps({**facts, "shape": shape}))
-            with (self.home / PIXELS).open("rb+") as file:
-                os.fsync(file.fileno())
+            self.written.result()
+            _to_disk(self.home / PIXELS)
             shutil.rmtree(self.target, ignore_errors=True)
             self.home.rename(self.target)
             known(self.target.name).unlink(missing_ok=True)  # they are not streamed any more
@@ -177,6 +196,12 @@ def lacks_room(size: int) -> str:
         if shutil.disk_usage(place).free < size + (size >> 4):
             return f"{size / 1e9:.1f} GB do not fit on the disk of {folder()}"
     return ""
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the disk has it. Raises OSError if it cannot."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _reserve(path: Path, size: int) -> None:

@@ -14,7 +14,8 @@ from mulligan.data.dataset import DataSet, labels
 from mulligan.data.decode import decode
 from mulligan.data.describe import described, nothing
 from mulligan.data.framing import Framing
-from mulligan.data.index import Entry, Index
+from mulligan.data.headers import Headers
+from mulligan.data.index import Entry
 from mulligan.data.kinds import Place, called, origin
 from mulligan.data.labelling import class_of_each
 from mulligan.data.room import too_large
@@ -38,18 +39,19 @@ class Reader:
 
 
 def streamed(
-    path: Place, source: Source, kept: Index, read: Reader, notes: list[str], key: str
+    path: Place, source: Source, found: Headers, read: Reader, notes: list[str], key: str
 ) -> DataSet:
     """The data set of pictures that are decoded when they are asked for.
 
-    kept: those whose header is in order. key: of what the cache remembers, if it may. Raises
+    key: of what the cache remembers, if it may. Raises
     DataError if not one can be decoded.
     """
+    kept = found.kept
     while True:  # once, and once more where some are broken: what is hashed begins with the count
         if not len(kept):
             raise nothing(path, source.skipped)
-        found = class_of_each(source.labels, kept.names(), [])
-        label = labels(found[0]) if found else None
+        classes = class_of_each(source.labels, kept.names(), [])
+        label = labels(classes[0]) if classes else None
         seen = look.look_at(kept, read, (len(kept), *read.shape), label)
         if not seen.broken:
             break
@@ -65,6 +67,7 @@ def streamed(
             "fields": fields_to_json(data.fields),
             "manifest": data.manifest,
             "notes": list(data.notes[own:]),
+            "own": found.own,
         }
         look.write(key, look.Known(kept.places_in(source.pictures), seen.hashes, label, facts))
     return data
