@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from mulligan.words import one_line
+
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|hf:", re.IGNORECASE)
 SECRET = re.compile(r"(?<=://)[^/]*@|(?<=\?).*", re.DOTALL)
 """What stands before the host of an address, and its query."""
@@ -41,8 +43,8 @@ def is_address(name: str) -> bool:
 
 
 def shown(words: str) -> str:
-    """Words in which an address may stand, without its password and signature."""
-    return SECRET.sub("...", words) if "://" in words else words
+    """Words in which an address may stand, without its password and signature, on one line."""
+    return one_line(SECRET.sub("...", words) if "://" in words else words)
 
 
 def is_found_anywhere(source: str) -> bool:

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 from mulligan.data.index import MOST_BYTES, Entry, How, Index, Shared
 from mulligan.data.packed import Skips
 from mulligan.errors import DataError
+from mulligan.words import one_line
 
 __all__ = ["Entry", "Index", "Shared", "Source"]
 
@@ -66,7 +67,7 @@ class Source:
 
     def skip(self, name: str, reason: str) -> None:
         """Note that a file is not used."""
-        self.skipped.append(name, reason)
+        self.skipped.append(one_line(name), one_line(reason))
 
     def settle(self) -> None:
         """Once all files are there: pictures in order of name, and one list of classes.
@@ -241,4 +242,5 @@ def _is_junk(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """The name of a file or member as it is called from here on: UTF-8, and on one line."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
