@@ -167,8 +167,7 @@ class Panel(Writer):
         self.next_draw = 0.0
 
     def start(self, facts: dict[str, str], total: int) -> None:
-        self.facts = {word: one_line(value) for word, value in facts.items()}
-        self.total = total
+        self.facts, self.total = {word: one_line(facts[word]) for word in facts}, total
         self.attempt(self.live.start)
         self._draw()
 

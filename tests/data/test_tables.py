@@ -408,3 +408,15 @@ def test_what_is_kept_is_found_again_and_changes_with_the_file(tmp_path: Path) -
     assert torch.equal(first.arrays["real"], again.arrays["real"])
     write(tmp_path / "a.parquet", rows([png(7)] * 600), group=100)
     assert set(reds(open_data(path))) == {7}
+
+
+def test_folders_of_tables_are_walked_as_folders_of_pictures_are(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write(outside / "b.parquet", rows([png(2)]))
+    home = tmp_path / "home"
+    write(home / "a.parquet", rows([png(1)]))
+    write(home / ".hidden" / "c.parquet", rows([png(3)]))
+    (home / "link").symlink_to(outside)
+    (home / "again").symlink_to(home)
+    (home / "loop").symlink_to(home / "loop")
+    assert reds(open_data(str(home))) == [1, 2]

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -82,19 +83,28 @@ def is_parquet(path: Path) -> bool:
 def in_folder(folder: Path) -> list[tuple[str, Path]]:
     """The Parquet files below a folder, by name, if nothing below is a picture or an archive.
 
-    Hidden files do not count, and links to folders are not followed. Stops at the first picture.
+    As in folders of pictures, hidden files do not count, and links are followed, each real folder
+    once. Stops at the first picture.
     """
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        for name in files:
-            path = Path(place, name)
-            if is_hidden(name):
+    found: list[tuple[str, Path]] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        with suppress(OSError):  # it is said where the folder is read
+            real = place.stat()
+            if (real.st_dev, real.st_ino) in seen:
                 continue
-            if path.suffix.lower() in SUFFIXES | ARCHIVES:
-                return []
-            if is_parquet(path):
-                found.append((path.relative_to(folder).as_posix(), path))
+            seen.add((real.st_dev, real.st_ino))
+            for path in sorted(place.iterdir()):
+                if is_hidden(path.name):
+                    continue
+                if path.is_dir():
+                    waiting.append(path)
+                elif path.suffix.lower() in SUFFIXES | ARCHIVES:
+                    return []
+                elif is_parquet(path):
+                    found.append((path.relative_to(folder).as_posix(), path))
     return sorted(found)
 
 
