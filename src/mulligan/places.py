@@ -37,6 +37,11 @@ def launched_ranks() -> tuple[int, int, int]:
     return int(get("RANK", "0")), int(get("WORLD_SIZE", "1")), int(get("LOCAL_RANK", "0"))
 
 
+def ranks_here() -> int:
+    """How many ranks torchrun started on this machine; 1 without it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def is_address(name: str) -> bool:
     """Whether data are named by an address, https://..., or as a set of Hugging Face, hf:..."""
     return ADDRESS.match(name) is not None
