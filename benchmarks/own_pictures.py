@@ -5,7 +5,8 @@ Everything is left to `mulligan train DATA` but the number of images. KD is the 
 training pictures get in the samples' place. Spread is the mean distance between two samples over
 that between two pictures, in pixels: 1 is the data's variety, near 0 one picture over and over.
 Nearest is a sample's distance to the nearest training picture over that of unseen pictures (median;
-far below 1 is a copy); copies is the share of samples as near as only 1 % of unseen pictures are.
+far below 1 is a copy, or a blur); copies is the share of samples as close to one training picture,
+for what the next ten are, as only 1 % of unseen pictures are.
 Minutes are those of a machine that may have done other things beside it, and be paused.
 
 100 pictures: 100 characters seen from the front, with the augmentation that is chosen for so few

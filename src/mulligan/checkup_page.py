@@ -10,7 +10,7 @@ from html import escape
 from mulligan import report_page as page
 from mulligan.checkup import Checkup
 from mulligan.report import document
-from mulligan.words import counted, duration
+from mulligan.words import counted, duration, one_line
 
 MOST_NAMES = 200
 """Names of one kind that the page lists; the JSON has all."""
@@ -63,7 +63,7 @@ def lines(found: Checkup) -> str:
     entries = rows(found)
     width = max(len(name) for name, _ in entries)
     table = [f"{name.ljust(width)}  {words}" for name, words in entries]
-    return "\n".join([*table, *(f"! {remark}" for remark in found.remarks)])
+    return "\n".join(map(one_line, [*table, *(f"! {remark}" for remark in found.remarks)]))
 
 
 def listing(counts: Mapping[str, int], most: int = 8) -> str:

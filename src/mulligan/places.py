@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from mulligan.words import one_line
+
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|hf:", re.IGNORECASE)
 SECRET = re.compile(r"(?<=://)[^/]*@|(?<=\?).*", re.DOTALL)
 """What stands before the host of an address, and its query."""
@@ -35,14 +37,19 @@ def launched_ranks() -> tuple[int, int, int]:
     return int(get("RANK", "0")), int(get("WORLD_SIZE", "1")), int(get("LOCAL_RANK", "0"))
 
 
+def ranks_here() -> int:
+    """How many ranks torchrun started on this machine; 1 without it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def is_address(name: str) -> bool:
     """Whether data are named by an address, https://..., or as a set of Hugging Face, hf:..."""
     return ADDRESS.match(name) is not None
 
 
 def shown(words: str) -> str:
-    """Words in which an address may stand, without its password and signature."""
-    return SECRET.sub("...", words) if "://" in words else words
+    """Words in which an address may stand, without its password and signature, on one line."""
+    return one_line(SECRET.sub("...", words) if "://" in words else words)
 
 
 def is_found_anywhere(source: str) -> bool:

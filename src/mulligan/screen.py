@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, cast
 
 from mulligan.errors import UsageError
-from mulligan.words import duration, event_line, percent, progress, shown, speed
+from mulligan.words import duration, event_line, one_line, percent, progress, shown, speed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -86,7 +86,7 @@ class Writer(Screen):
 
     def say(self, line: str) -> None:
         """One line, out at once."""
-        self.attempt(lambda: print(line, file=self.stream, flush=True))
+        self.attempt(lambda: print(one_line(line), file=self.stream, flush=True))
 
     def _give_up(self) -> None:
         self.gone = True
@@ -167,7 +167,7 @@ class Panel(Writer):
         self.next_draw = 0.0
 
     def start(self, facts: dict[str, str], total: int) -> None:
-        self.facts, self.total = facts, total
+        self.facts, self.total = {word: one_line(facts[word]) for word in facts}, total
         self.attempt(self.live.start)
         self._draw()
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 NOT_SHOWN = ("round", "images", "seconds")
 PROGRESS = "progress/"
 """What the keys of an evaluation begin with: the figure's name, then "low" and "high"."""
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys, breaks the line at, or turns round, and what no file can hold."""
+
+
+def one_line(text: str) -> str:
+    """The same text on one line; control characters are written out, as in \\x1b[31m.
+
+    Names come from whoever made the data: nothing of them may steer a terminal or forge a line.
+    """
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def shown(row: dict[str, Any]) -> dict[str, float]:
@@ -80,7 +92,7 @@ def event_line(event: dict[str, Any]) -> str:
         for word, value in event.items()
         if word not in ("event", "time")
     ]
-    return " ".join([str(event.get("event", "?")), *rest]).replace("\n", " ")
+    return one_line(" ".join([str(event.get("event", "?")), *rest]).replace("\n", " "))
 
 
 def short_number(value: float) -> str:

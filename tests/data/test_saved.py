@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.test_bounds import needs_proc, peak
 from data.test_folder import lay, png, reds, skipped
 from data.test_forms import PETS
 from data.test_tables import CLASSES, IN_ORDER, rows
@@ -97,6 +98,25 @@ def test_a_broken_stream_is_skipped_and_a_compressed_one_is_refused(tmp_path: Pa
     found = skipped(data)
     assert set(found) == {f"data-0000{k}-of-00004.arrow" for k in (1, 2, 3)}
     assert "compressed" in found["data-00003-of-00004.arrow"]
+
+
+@needs_proc
+@pytest.mark.parametrize("where", ["picture", "dictionary"])
+def test_a_compressed_stream_is_refused_before_it_is_unpacked(where: str, tmp_path: Path) -> None:
+    if where == "picture":
+        table = pa.table({"image": [png(1) + bytes(600 << 20)]})
+    else:
+        words = pa.DictionaryArray.from_arrays(pa.array([0]), pa.array(["x" * (600 << 20)]))
+        table = pa.table({"image": [png(1)], "label": words})
+    home = saved(tmp_path / "set", rows([png(1)]), rows([png(2)]))
+    packed = home / "data-00001-of-00002.arrow"
+    stream(packed, table, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+    del table
+    assert packed.stat().st_size < 1 << 18
+    open_data(str(saved(tmp_path / "other", rows([png(1)]))))  # libraries take memory once
+    held: list[Any] = []
+    assert peak(lambda: held.append(open_data(str(home)))) < 100 << 20
+    assert skipped(held[0]) == {packed.name: "compressed streams are not read"}
 
 
 def test_offsets_that_point_elsewhere_are_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.test_bounds import needs_proc, peak
 from data.test_folder import lay, pack, png, reds, skipped
 from data.test_forms import PETS, tar
 from mulligan.data import kinds, parquet, tables
@@ -282,8 +283,47 @@ def test_groups_are_bounded_by_what_they_say_and_by_what_they_hold(
     monkeypatch.setattr(tables, "MOST_GROUP", 100_000)
     with pytest.raises(DataError, match="a group of rows has more than"):
         open_data(path)  # one picture in a dictionary, 20 times in the rows
-    with pytest.raises(DataError, match="a row group has"):
+    with pytest.raises(DataError, match="a row group unpacks to"):
         open_data(small)
+
+
+def repeated(value: Any, times: int, kind: Any) -> Any:
+    """One value in every row, held once in a dictionary."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array([0] * times, pa.int32()), pa.array([value], kind)
+    )
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (lambda: {"image": repeated(png(1) + bytes(100 << 20), 200, pa.binary())}, "unpacks to 10"),
+        (lambda: {"image": pa.array([png(1) + bytes(300 << 20)])}, "unpacks to 30"),
+        (lambda: {"image": repeated(png(1) + bytes(900_000), 2000, pa.binary())}, "has more than"),
+        (lambda: {"image": pa.nulls(50_000_000, pa.binary())}, "more than 2000000 rows"),
+        (lambda: {"image": repeated(png(1), 3000, pa.binary()),
+                  "label": repeated("x" * 800_000, 3000, pa.string())}, "a class of 800000 bytes"),
+    ],
+)  # fmt: skip
+def test_a_small_file_does_not_unpack_to_gigabytes(table: Any, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    whole = pa.table(table())
+    pq.write_table(whole, path, compression="zstd", store_schema=False, row_group_size=10**8)
+    del whole
+    assert path.stat().st_size < 1 << 20
+    with suppress(DataError):
+        open_data(str(path))  # libraries take memory once
+    told: list[str] = []
+
+    def opened() -> None:
+        with pytest.raises(DataError) as caught:
+            open_data(str(path))
+        told.append(caught.value.message)
+
+    assert peak(opened) < 320 << 20
+    assert words in told[0]
+    assert "\n" not in told[0]
 
 
 def test_few_groups_are_held_and_threads_get_the_right_picture(
@@ -368,3 +408,15 @@ def test_what_is_kept_is_found_again_and_changes_with_the_file(tmp_path: Path) -
     assert torch.equal(first.arrays["real"], again.arrays["real"])
     write(tmp_path / "a.parquet", rows([png(7)] * 600), group=100)
     assert set(reds(open_data(path))) == {7}
+
+
+def test_folders_of_tables_are_walked_as_folders_of_pictures_are(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write(outside / "b.parquet", rows([png(2)]))
+    home = tmp_path / "home"
+    write(home / "a.parquet", rows([png(1)]))
+    write(home / ".hidden" / "c.parquet", rows([png(3)]))
+    (home / "link").symlink_to(outside)
+    (home / "again").symlink_to(home)
+    (home / "loop").symlink_to(home / "loop")
+    assert reds(open_data(str(home))) == [1, 2]

@@ -88,3 +88,16 @@ def test_this_machine_says_how_much_is_free() -> None:
     free = needs.bytes_free("cpu")
     assert free is None or 50_000_000 < free < 2**50
     assert needs.bytes_free("mps") is None
+
+
+def test_ranks_on_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    once, image = bytes_needed(plan(batch=64))
+    free = int((4 * once + 4 * 16 * image) / needs.MOST) + 4096  # for four ranks' 16 images each
+    monkeypatch.setattr(needs, "bytes_free", lambda device: free)
+    for name, value in (("WORLD_SIZE", "4"), ("LOCAL_WORLD_SIZE", "4")):
+        monkeypatch.setenv(name, value)
+    assert plan(batch=64)["pieces"] == 1
+    monkeypatch.setattr(needs, "bytes_free", lambda device: free // 2)
+    assert plan(batch=64)["pieces"] > 1
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")  # each on a machine of its own
+    assert plan(batch=64)["pieces"] == 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from looking import DIGITS, STAMP, digits
 from mulligan.errors import UsageError
@@ -79,6 +80,18 @@ def test_other_real_digits_with_noise_are_not_called_out(
 
 def test_training_digits_with_noise_are_called_out(lens: Lens, rows: dict[str, Tensor]) -> None:
     assert judged(lens.rows(noised(slice(500), 6)).features, rows).replays
+
+
+def blurred(part: slice) -> Tensor:
+    """Digits out of focus, as poor samples are; nearer to everything."""
+    images = digits().arrays["real"][part].float()
+    return avg_pool2d(images, 5, stride=1, padding=2).round().to(torch.uint8)
+
+
+def test_blurred_digits_that_were_never_trained_on_are_not_called_out(
+    lens: Lens, rows: dict[str, Tensor]
+) -> None:
+    assert figures(judged(lens.rows(blurred(OTHER)).features, rows))[1] < 0.03
 
 
 def test_half_a_replay_is_called_out(rows: dict[str, Tensor]) -> None:

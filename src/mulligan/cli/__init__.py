@@ -20,6 +20,7 @@ from mulligan.cli import cache, check, doctor, evaluate, recipes, runs, train
 from mulligan.cli.tokens import VERBS, explain, take_debug, tidy
 from mulligan.disk import storage_error
 from mulligan.errors import MulliganError
+from mulligan.words import one_line
 
 ABOUT = """A GAN toolkit: from images to a trained, portable generator in one command.
 
@@ -125,9 +126,10 @@ def _usual(error: MulliganError) -> str:
 
 def _say(message: str, suggestion: str, code: int) -> int:
     with suppress(OSError):  # nobody may be listening any more
-        print(f"mulligan: {message}", file=sys.stderr)
+        lines = "\n".join(map(one_line, message.split("\n")))
+        print(f"mulligan: {lines}", file=sys.stderr)
         if suggestion:
-            print(f"  {suggestion}", file=sys.stderr)
+            print(f"  {one_line(suggestion)}", file=sys.stderr)
     return code
 
 

@@ -13,6 +13,7 @@ from mulligan.engine import readers
 from mulligan.engine.options import Option
 from mulligan.errors import UsageError
 from mulligan.features.names import EXTRACTORS, RESIZES
+from mulligan.words import one_line
 
 RUNS_DIR = Parameter(help="folder that holds the runs")
 TARGET = Parameter(help="a run (path, name, @last), or a folder, zip or .npz of images")
@@ -127,7 +128,7 @@ def _check_device(device: str) -> None:
 
 
 def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)
+    print(f"warning: {one_line(text)}", file=sys.stderr)
 
 
 def write(out: str, text: str) -> None:

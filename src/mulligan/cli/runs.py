@@ -15,6 +15,7 @@ from mulligan.cli.train import shown, table
 from mulligan.engine import options, readers
 from mulligan.errors import UsageError
 from mulligan.places import is_found_anywhere, launched_ranks
+from mulligan.words import one_line
 
 if TYPE_CHECKING:
     from mulligan.run import Run
@@ -78,7 +79,7 @@ def sample(
     from mulligan.model import load
 
     def warn(text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr)
+        print(f"warning: {one_line(text)}", file=sys.stderr)
 
     model = load(run, runs_dir=runs_dir, warn=warn, checkpoint=checkpoint)
     samples = model.sample(wanted, seed=chance, label=label)

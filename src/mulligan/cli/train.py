@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from mulligan.engine.options import OPTIONS
 from mulligan.places import launched_ranks
+from mulligan.words import one_line
 
 if TYPE_CHECKING:
     from mulligan.engine.plan import Plan
@@ -64,7 +65,7 @@ def run_training(data: str, given: dict[str, str | bool]) -> None:
     plan = make_plan(data, given)
     leads = launched_ranks()[0] == 0
     for note in plan.data.notes if leads else ():
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {one_line(note)}", file=sys.stderr)
     if plan["dry_run"]:
         if leads:
             print(_as_json(plan) if plan["log"] == "json" else _as_table(plan))
@@ -90,6 +91,7 @@ def shown(value: Any) -> str:
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows of words in aligned columns, the last one as long as it likes."""
+    rows = [tuple(map(one_line, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
         "  ".join([*(row[at].ljust(width) for at, width in enumerate(widths)), row[-1]]).rstrip()

@@ -16,6 +16,8 @@ IMAGE_COLUMNS = (
     *("png", "jpg", "jpeg", "webp", "image_bytes", "bytes", "content", "data"),
 )
 
+MOST_WORD = 1 << 16  # bytes of a class in words
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -67,6 +69,23 @@ def find(schema: Any) -> Columns:
     label = found[0] if found else None
     others = tuple(dict.fromkeys(name for name in found if name != label))
     return Columns(picture, fits[picture], label, _names(features, label), others)
+
+
+def classes(column: Any) -> list[Any]:
+    """The classes in some rows; a word that many rows share is held once.
+
+    Raises DataError for a word too long for a class: a dictionary may repeat it in every row.
+    """
+    types = arrow().types
+    if types.is_dictionary(column.type):
+        names = classes(column.dictionary)
+        return [None if place is None else names[place] for place in column.indices.to_pylist()]
+    if _is_text(column.type):
+        # no words are made before it is known how long they are
+        longest = max((word.as_buffer().size for word in column if word.is_valid), default=0)
+        if longest > MOST_WORD:
+            raise DataError(f"a class of {longest} bytes, at most {MOST_WORD} are read")
+    return list(column.to_pylist())
 
 
 def _picture(fits: dict[str, str], features: dict[str, Any], schema: Any) -> str:

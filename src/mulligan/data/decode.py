@@ -134,14 +134,15 @@ def opened(
     """The picture as it is stored, loaded, and as its EXIF data ask: the same one, or turned.
 
     size: (height, width) that it is wanted in; a much larger JPEG is then loaded at 1/2, 1/4 or 1/8
-    of its size, which takes a fraction of the time, but at twice the wanted size at least.
+    of its size, which takes a fraction of the time, but at twice the wanted size at least. MPO is
+    what Pillow calls a JPEG with more pictures or a gain map behind the first one.
     Raises UnusableError with the reason, for what happens inside the block too.
     """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image)
             _check_scans(content)
-            if size is not None and image.format == "JPEG":
+            if size is not None and image.format in ("JPEG", "MPO"):
                 _load_smaller(image, size)
             with ROOM.for_pixels(image.width * image.height):
                 image.load()

@@ -14,6 +14,7 @@ from typing import Any
 from mulligan.data.saved import chosen, from_streams
 from mulligan.data.sources import Source
 from mulligan.errors import DataError
+from mulligan.words import one_line
 
 PREFIX = "hf:"
 OLDEST = 4
@@ -45,8 +46,8 @@ def from_hub(address: str) -> Source:
     datasets = _package()
     there = Path(name).expanduser()
     print(
-        f"loading {name} with the package datasets, which keeps it in its own cache; it may use "
-        "the network",
+        f"loading {one_line(name)} with the package datasets, which keeps it in its own cache; it "
+        "may use the network",
         file=sys.stderr,
     )
     try:

@@ -11,6 +11,7 @@ from mulligan.data.lists import fixed_part, from_files, from_list, is_pattern, m
 from mulligan.data.sources import Source, from_folder, from_zip
 from mulligan.data.tars import from_tar, is_tar
 from mulligan.places import is_address
+from mulligan.words import one_line
 
 Place = Path | str
 """Where pictures are: a path or a pattern of paths; an address or a name of Hugging Face as str."""
@@ -64,10 +65,10 @@ def origin(place: Place) -> str:
 def called(place: Place) -> str:
     """What the data are called: the folder's name, or the file's without its kind."""
     if isinstance(place, str):
-        return _last_words(place)
+        return one_line(_last_words(place))
     if is_pattern(str(place)) and not place.exists():
         place = fixed_part(place)
-    return place.resolve().name if place.is_dir() else _stem(place)
+    return one_line(place.resolve().name if place.is_dir() else _stem(place))
 
 
 def _last_words(address: str) -> str:

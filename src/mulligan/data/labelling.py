@@ -20,6 +20,7 @@ from typing import Any
 from mulligan.data.decode import UNREADABLE, why
 from mulligan.data.index import Entry
 from mulligan.errors import DataError
+from mulligan.words import one_line
 
 MOST_CLASSES = 100_000
 MOST_DIGITS = 1000  # of the number of a class; Python reads 4,300
@@ -177,7 +178,8 @@ def _indices(pairs: Any, file: str) -> dict[str, str]:
 def _table(pairs: Iterable[tuple[str, str]], file: str) -> dict[str, str]:
     table: dict[str, str] = {}
     for name, value in pairs:
-        name, value = name.strip().replace("\\", "/").removeprefix("./"), value.strip()
+        name, value = one_line(name.strip()), one_line(value.strip())
+        name = name.replace("\\", "/").removeprefix("./")
         if table.setdefault(name, value) != value:
             raise DataError(f"{file} gives {name} two classes, {table[name]} and {value}")
     return table
@@ -225,6 +227,7 @@ def _names(given: Any, highest: int, file: str) -> tuple[str, ...]:
         return tuple(str(index) for index in range(highest + 1))
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         raise DataError(f"{file} has classes that are not a list of names")
+    given = [one_line(name) for name in given]
     if len(set(given)) != len(given) or highest >= len(given):
         raise DataError(
             f"{file} names {len(set(given))} different classes, its labels go up to {highest}"

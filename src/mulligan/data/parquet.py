@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,10 +14,18 @@ from typing import Any
 from mulligan.data import tables
 from mulligan.data.columns import arrow, find
 from mulligan.data.labelling import SPLITS
-from mulligan.data.sources import ARCHIVES, SUFFIXES, Source, is_hidden, open_regular
+from mulligan.data.sources import (
+    ARCHIVES,
+    MOST_ENTRIES,
+    SUFFIXES,
+    Source,
+    is_hidden,
+    open_regular,
+)
 from mulligan.errors import DataError
 
 MOST_BATCH = 256  # rows that are decoded at once
+MOST_PIECE = 1 << 28  # bytes of those, if each were as long as it can be
 TRAIN = ("train", "training")
 
 
@@ -24,7 +33,8 @@ class ParquetTable:
     """A Parquet file. Raises what pyarrow does, OSError, or DataError for groups too large."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.stamp = path, path.stat().st_mtime_ns
+        found = path.stat()
+        self.path, self.stamp, self.most = path, found.st_mtime_ns, tables.most_of(found.st_size)
         self.metadata: Any = None
         with open_regular(path) as file:
             opened = self._open(file)
@@ -32,15 +42,17 @@ class ParquetTable:
         self.columns = find(schema)
         self.groups = self.metadata.num_row_groups
         largest = max(map(self._size, range(self.groups)), default=0)
-        if largest > tables.MOST_GROUP:
+        if largest > self.most:
             raise DataError(
-                f"a row group has {largest >> 20} MiB, at most {tables.MOST_GROUP >> 20} are read"
+                f"a row group unpacks to {largest >> 20} MiB, at most {self.most >> 20} are read"
             )
+        if self.metadata.num_rows > MOST_ENTRIES:
+            raise DataError(f"more than {MOST_ENTRIES} rows")
 
     def pieces(self, group: int) -> Iterator[Any]:
         """The rows of one group, few at a time."""
         # a dictionary may repeat a large picture in every row: so few that it would not matter
-        rows = tables.MOST_GROUP // max(1, self._size(group))
+        rows = min(MOST_PIECE, self.most) // max(1, self._size(group))
         with open_regular(self.path) as file:
             if os.fstat(file.fileno()).st_mtime_ns != self.stamp:
                 raise OSError("the table has changed since it was listed")
@@ -71,19 +83,28 @@ def is_parquet(path: Path) -> bool:
 def in_folder(folder: Path) -> list[tuple[str, Path]]:
     """The Parquet files below a folder, by name, if nothing below is a picture or an archive.
 
-    Hidden files do not count, and links to folders are not followed. Stops at the first picture.
+    As in folders of pictures, hidden files do not count, and links are followed, each real folder
+    once. Stops at the first picture.
     """
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        for name in files:
-            path = Path(place, name)
-            if is_hidden(name):
+    found: list[tuple[str, Path]] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        with suppress(OSError):  # it is said where the folder is read
+            real = place.stat()
+            if (real.st_dev, real.st_ino) in seen:
                 continue
-            if path.suffix.lower() in SUFFIXES | ARCHIVES:
-                return []
-            if is_parquet(path):
-                found.append((path.relative_to(folder).as_posix(), path))
+            seen.add((real.st_dev, real.st_ino))
+            for path in sorted(place.iterdir()):
+                if is_hidden(path.name):
+                    continue
+                if path.is_dir():
+                    waiting.append(path)
+                elif path.suffix.lower() in SUFFIXES | ARCHIVES:
+                    return []
+                elif is_parquet(path):
+                    found.append((path.relative_to(folder).as_posix(), path))
     return sorted(found)
 
 

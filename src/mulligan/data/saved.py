@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,9 @@ from mulligan.data.sources import Source
 from mulligan.errors import DataError
 
 STATE, PARTS = "state.json", "dataset_dict.json"
+# numbers of fields and kinds in Arrow's Message.fbs
+MESSAGE_KIND, MESSAGE_HEADER, DICTIONARY_DATA, RECORDS_COMPRESSION = 1, 2, 1, 3
+DICTIONARY, RECORDS = 2, 3
 MOST_STATE = 1 << 24  # bytes of either
 
 
@@ -27,15 +31,15 @@ class ArrowTable:
     def __init__(self, path: Path) -> None:
         found, ipc = path.stat(), arrow("pyarrow.ipc")
         self.stamp, self.batches = found.st_mtime_ns, []
+        self.most = tables.MOST_GROUP
         source = arrow().memory_map(str(path))
+        if any(is_packed(message.metadata) for message in ipc.MessageReader.open_stream(source)):
+            raise DataError("compressed streams are not read", "save it uncompressed")
+        source.seek(0)
         self.columns = find(ipc.open_stream(source).schema)
         source.seek(0)
-        held = 0
         for batch in ipc.open_stream(source, options=self._options(source)):
             batch.validate(full=True)  # offsets that point elsewhere would be followed
-            held += batch.nbytes
-            if held > found.st_size:
-                raise DataError("compressed streams are not read", "save it uncompressed")
             self.batches.append(batch)
         self.groups = len(self.batches)
 
@@ -50,6 +54,40 @@ class ArrowTable:
         source.seek(0)
         names = [self.columns.picture, *([self.columns.label] if self.columns.label else [])]
         return ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names])
+
+
+def is_packed(message: Any) -> bool:
+    """Whether the buffers of a message of Arrow's format are compressed, as its flatbuffer says.
+
+    pyarrow says so of none, and would unpack gigabytes to find out.
+    """
+    data = bytes(message)
+    try:
+        (root,) = struct.unpack_from("<I", data)
+        kind = _field(data, root, MESSAGE_KIND)
+        batch = _table(data, root, MESSAGE_HEADER)
+        if not kind or not batch or data[kind] not in (DICTIONARY, RECORDS):
+            return False
+        batch = _table(data, batch, DICTIONARY_DATA) if data[kind] == DICTIONARY else batch
+        return bool(batch and _field(data, batch, RECORDS_COMPRESSION))
+    except (struct.error, IndexError) as error:
+        raise DataError("a message of the stream is damaged") from error
+
+
+def _field(data: bytes, table: int, number: int) -> int:
+    """Where a field of a table of a flatbuffer stands; 0 if it is left out."""
+    (back,) = struct.unpack_from("<i", data, table)
+    names = table - back
+    (length,) = struct.unpack_from("<H", data, names)
+    at = 4 + 2 * number
+    (offset,) = struct.unpack_from("<H", data, names + at) if at < length else (0,)
+    return table + int(offset) if offset else 0
+
+
+def _table(data: bytes, table: int, number: int) -> int:
+    """Where the table that a field holds stands; 0 if it is left out."""
+    at = _field(data, table, number)
+    return at + int(struct.unpack_from("<I", data, at)[0]) if at else 0
 
 
 def is_saved(folder: Path) -> bool:

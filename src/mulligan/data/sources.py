@@ -14,13 +14,12 @@ from typing import BinaryIO, cast
 
 from mulligan.data.index import MOST_BYTES, Entry, How, Index, Shared
 from mulligan.data.packed import Skips
+from mulligan.data.suffixes import ARCHIVES, SUFFIXES, other
 from mulligan.errors import DataError
+from mulligan.words import one_line
 
-__all__ = ["Entry", "Index", "Shared", "Source"]
+__all__ = ["ARCHIVES", "SUFFIXES", "Entry", "Index", "Shared", "Source"]
 
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp"}
-SUFFIXES |= {".tif", ".tiff"}
-ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"}
 LABELS_FILES = ("dataset.json", "labels.csv", "metadata.csv", "labels.jsonl", "metadata.jsonl")
 """Files that list the classes; the first of them that there is counts."""
@@ -61,12 +60,11 @@ class Source:
         elif suffix in SUFFIXES:
             self.pictures.append(entry)
         else:
-            kind = "an archive inside the data" if suffix in ARCHIVES else "no picture by its name"
-            self.skip(entry.name, kind)
+            self.skip(entry.name, other(suffix))
 
     def skip(self, name: str, reason: str) -> None:
         """Note that a file is not used."""
-        self.skipped.append(name, reason)
+        self.skipped.append(one_line(name), one_line(reason))
 
     def settle(self) -> None:
         """Once all files are there: pictures in order of name, and one list of classes.
@@ -241,4 +239,5 @@ def _is_junk(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """The name of a file or member as it is called from here on: UTF-8, and on one line."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))

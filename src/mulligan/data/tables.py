@@ -13,14 +13,22 @@ from io import BytesIO
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from mulligan.data.columns import Columns, arrow
+from mulligan.data.columns import Columns, arrow, classes
 from mulligan.data.index import How
 from mulligan.data.samples import as_list
-from mulligan.data.sources import MOST_ENTRIES, Entry, Shared, Source, printable
+from mulligan.data.sources import (
+    MOST_ENTRIES,
+    MOST_RATIO,
+    Entry,
+    Shared,
+    Source,
+    printable,
+)
 from mulligan.errors import DataError
 
 MOST_ROWS = 1 << 32  # of a group; there are never more than MOST_ENTRIES
 MOST_GROUP = 1 << 30  # bytes of the pictures of one group
+RATIO_HERE = 1 << 26  # bytes that do no harm, however small the file is
 MOST_HELD = 1 << 27  # bytes of the groups that are kept, if these are more than two
 LEAST_HELD = 2  # threads stand in neighbouring groups
 
@@ -39,13 +47,14 @@ SIGNS = {
 class Table(Protocol):
     """A file of rows in groups.
 
-    size, stamp: as of an `Entry`. pieces: the rows of one group, in record batches with at least
-    the wanted columns.
+    stamp: as of an `Entry`. most: bytes of pictures that a group may have. pieces: the rows of one
+    group, in record batches with at least the wanted columns.
     """
 
     columns: Columns
     groups: int
     stamp: int
+    most: int
 
     def pieces(self, group: int) -> Iterator[Any]: ...
 
@@ -102,6 +111,12 @@ class Groups:
         return sum(piece.nbytes for pieces in self.held.values() for piece in pieces)
 
 
+def most_of(size: int) -> int:
+    """Bytes that a group of a file of this size may have when it is unpacked."""
+    # a dictionary may repeat one picture in every row, and zeros pack well
+    return min(MOST_GROUP, max(RATIO_HERE, MOST_RATIO * size))
+
+
 def from_tables(tables: Sequence[Opener]) -> Source:
     """The rows of all tables, one table after another.
 
@@ -132,7 +147,7 @@ def from_tables(tables: Sequence[Opener]) -> Source:
 
 def _rows(table: Table, groups: Groups, most: int) -> Iterator[_Row]:
     """Every row of a table, without its bytes."""
-    how = partial(groups.open, table)
+    how, words = partial(groups.open, table), dict[str | None, str | None]()
     for group in range(table.groups):
         place = 0
         for pictures, labels in _read(table, group):
@@ -142,7 +157,9 @@ def _rows(table: Table, groups: Groups, most: int) -> Iterator[_Row]:
                 reason = "not a picture by its first bytes" if buffer is not None else "no bytes"
                 size = buffer.size if buffer is not None else 0
                 at = group * MOST_ROWS + place
-                yield _Row(suffix, size, how, at, table.stamp, _word(label), reason)
+                word = _word(label)
+                word = words.setdefault(word, word)  # held once, however many rows have it
+                yield _Row(suffix, size, how, at, table.stamp, word, reason)
                 place, most = place + 1, most - 1
                 if most < 0:
                     raise DataError(f"more than {MOST_ENTRIES} rows")
@@ -156,10 +173,10 @@ def _read(table: Table, group: int) -> Iterator[tuple[Any, list[Any]]]:
         if columns.within:
             pictures = compute.struct_field(pictures, columns.within)
         total += pictures.nbytes
-        if total > MOST_GROUP:
-            raise DataError(f"a group of rows has more than {MOST_GROUP >> 20} MiB of pictures")
+        if total > table.most:
+            raise DataError(f"a group of rows has more than {table.most >> 20} MiB of pictures")
         label = columns.label
-        yield pictures, piece.column(label).to_pylist() if label else [None] * len(pictures)
+        yield pictures, classes(piece.column(label)) if label else [None] * len(pictures)
 
 
 def _fill(source: Source, rows: Sequence[_Row], columns: Columns) -> None:

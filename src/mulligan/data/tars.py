@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mulligan.data.index import MOST_BYTES
+from mulligan.data.members import Member, is_sparse, members
 from mulligan.data.samples import MOST_SIDE, Samples, as_list, is_side
 from mulligan.data.sources import (
     LABELS_FILES,
@@ -54,9 +55,6 @@ UNREADABLE = (
     RecursionError,  # header upon header before one member
 )
 FULL = (errno.ENOSPC, errno.EDQUOT)
-HEADERS = {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
-HEADERS |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
-MOST_HEADER = 1 << 20  # bytes of one that stands before a member
 
 
 @dataclass(frozen=True)
@@ -72,17 +70,6 @@ class Holder:
     open: Callable[[], BinaryIO]
     part: Callable[[int, int], BinaryIO]
     stamp: int = 0
-
-
-class Member(tarfile.TarInfo):
-    """A member whose long name and other headers are refused before a gigabyte is read for them."""
-
-    def _proc_member(self, archive: tarfile.TarFile) -> Any:
-        if self.type in HEADERS and self.size > MOST_HEADER:
-            raise tarfile.ReadError(
-                f"a header of {self.size} bytes, at most {MOST_HEADER} are read"
-            )
-        return super()._proc_member(archive)  # type: ignore[misc]
 
 
 def is_tar(path: Path) -> bool:
@@ -168,8 +155,7 @@ def _unpacked(holder: Holder, opener: Callable[[Any], Any]) -> Path:
 def _list(holder: Holder, source: Source, samples: Samples) -> None:
     count, how = 0, partial(_open_member, holder)
     with holder.open() as file, tarfile.open(fileobj=file, mode="r:", tarinfo=Member) as archive:
-        while (member := archive.next()) is not None:
-            archive.members = []  # type: ignore[attr-defined] # it keeps a kilobyte of each
+        for member in members(archive):
             count += 1
             if count > MOST_ENTRIES:
                 raise DataError(f"{holder.name} has more than {MOST_ENTRIES} members")
@@ -209,7 +195,7 @@ def _says_class(entry: Entry) -> bool:
 def _kind(member: tarfile.TarInfo) -> str:
     if member.issym() or member.islnk():
         return "a link"
-    if member.issparse():
+    if is_sparse(member):
         return "a sparse file"
     return "" if member.isreg() else "not a plain file"
 

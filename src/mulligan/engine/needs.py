@@ -24,7 +24,7 @@ from mulligan.engine.options import AUTO
 from mulligan.engine.plan import Plan
 from mulligan.engine.rounds import play_round
 from mulligan.errors import UsageError
-from mulligan.places import launched_ranks
+from mulligan.places import launched_ranks, ranks_here
 
 LEAST_ROUNDS = 100
 """A run of fewer rounds is not worth the count."""
@@ -60,7 +60,9 @@ def settle_memory(plan: Plan) -> None:
     free = bytes_free(device)
     pieces, reason = 1, "a batch at once"
     if free is not None and (images is None or images >= LEAST_ROUNDS * batch):
-        once, image = bytes_needed(plan)
+        # ranks on one machine take from the same memory; each has a GPU of its own
+        ranks = ranks_here() if device == "cpu" else 1
+        once, image = (ranks * bytes_ for bytes_ in bytes_needed(plan))
         takes = {n: once + image * math.ceil(batch / n / launched_ranks()[1]) for n in _cuts(batch)}
         pieces = next((n for n, bytes_ in takes.items() if bytes_ <= MOST * free), batch)
         if takes[pieces] > WRONG * free:
@@ -145,10 +147,9 @@ def counting(job: Job) -> Iterator[Kept]:
 
 def _kept(plan: Plan, batch: int) -> int:
     """The most that autograd held in a round of this batch."""
-    whole = batch * launched_ranks()[1]
     precision = plan["precision"] or ("bfloat16" if quickest.has_bfloat16() else "float32")
     threads = torch.get_num_threads()
-    job = scratch(plan, batch=whole, pieces=1, threads=threads, precision=precision)
+    job = scratch(plan, batch=batch, pieces=1, threads=threads, precision=precision)
     with counting(job) as kept:
         play_round(job)
     return kept.most

@@ -77,9 +77,9 @@ MEANINGS: dict[str, Meaning] = {
         "",
     ),
     "copies": Meaning(
-        "Share of samples as near to a training image as only 1 % of unseen real images are; 0.01 "
-        "is honest, far above it the generator replays, and it is blind to copies that the "
-        "extractor cannot recognise.",
+        "Share of samples as close to one training image, for what the next ten are, as only 1 % "
+        "of unseen real images are; 0.01 is honest, far above it the generator replays, and it is "
+        "blind to copies that the extractor cannot recognise.",
         "",
     ),
     "probe AUC": Meaning(

@@ -13,13 +13,10 @@ from mulligan import pictures
 from mulligan.evaluation.figures import share_figure
 from mulligan.metrics.figure import Figure, Stamp
 from mulligan.metrics.intervals import Interval
-from mulligan.metrics.memorisation import memorisation, nearest
+from mulligan.metrics.memorisation import SAME, memorisation, nearest
 
 TOLERATED = 0.1
 """Share of copies from which a generator is said to replay; ten times what honest ones have."""
-
-SAME = 1e-3
-"""Distance to a training row, over the usual one, below which a held-out row is a copy of it."""
 
 PAIRS = 16
 
@@ -40,8 +37,8 @@ class Replay:
         """One sentence."""
         words = "memorised" if self.replays else "no sign of memorisation"
         return (
-            f"{words}: {self.figures[1].value:.1%} of the samples are as near to a training image "
-            "as only 1 % of unseen real images are"
+            f"{words}: {self.figures[1].value:.1%} of the samples are as close to one training "
+            "image, for what the next ten are, as only 1 % of unseen real images are"
         )
 
 
