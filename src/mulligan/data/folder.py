@@ -186,7 +186,7 @@ def _decode_all(
     The sha256 is that of the data set, made while others decode; "" if a picture is missing.
     """
     good, at, whole = np.ones(len(kept), dtype=bool), 0, True
-    classes = class_of_each(source.labels, kept.names(), [])
+    classes = class_of_each(source.labels, kept.names(), []) if len(kept) else None
     digest = begun_sha256(labels(classes[0]) if classes else None, pixels.shape)
 
     def work(start: int, stop: int) -> Failures:
