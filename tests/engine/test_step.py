@@ -8,7 +8,8 @@ from torch import nn
 from torch.optim import SGD
 
 from mulligan.engine.parallel import World
-from mulligan.engine.step import Player, Stepper, check_players
+from mulligan.engine.player import Player
+from mulligan.engine.step import Stepper, check_players
 from mulligan.errors import Diverged
 from mulligan.fields import Points
 from mulligan.recipe import Recipe, Turn

@@ -38,7 +38,7 @@ class Generator(nn.Module):
         """(N, latent) to (N, *shape): images in [-1, 1], points without bounds."""
         for layer, norm in zip(self.hidden, self.norms, strict=True):
             noise = F.leaky_relu(norm(layer(noise)), self.slope)
-        samples: Tensor = self.last(noise).unflatten(1, self.shape)
+        samples: Tensor = self.last(noise).view(-1, *self.shape)
         return samples.tanh() if self.bounded else samples
 
 
