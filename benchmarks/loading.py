@@ -83,7 +83,7 @@ def epoch_of_theirs(loader: DataLoader[Tensor]) -> float:
 
 def gathered(images: Tensor, epochs: int) -> Iterator[Tensor]:
     """Our batches, in the order that a run has."""
-    order = Order(len(images), lambda epoch: epoch)
+    order = Order(torch.arange(len(images)), lambda epoch: epoch)
     for start in range(0, epochs * len(images), BATCH):
         yield images.index_select(0, order.rows(start, BATCH))
 

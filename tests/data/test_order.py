@@ -10,7 +10,7 @@ from mulligan.data.order import MOST_HELD_OUT, Order, hold_out
 
 
 def order(count: int) -> Order:
-    return Order(count, lambda epoch: 1000 + epoch)
+    return Order(torch.arange(count), lambda epoch: 1000 + epoch)
 
 
 @given(count=st.integers(1, 40), batch=st.integers(1, 50))
@@ -28,6 +28,20 @@ def test_each_epoch_holds_every_row_once_whatever_the_batch(count, batch):
 def test_seeking_gives_what_reading_on_gives(count, at, batch):
     from_the_start = order(count).rows(0, at + batch)[at:]
     assert torch.equal(order(count).rows(at, batch), from_the_start)
+
+
+def test_only_the_given_rows_come():
+    among = torch.tensor([3, 5, 8, 13])
+    assert sorted(Order(among, lambda epoch: epoch).rows(0, 8).tolist()) == [
+        3,
+        3,
+        5,
+        5,
+        8,
+        8,
+        13,
+        13,
+    ]
 
 
 def test_epochs_differ():

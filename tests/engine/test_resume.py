@@ -5,6 +5,7 @@ Killed processes are in test_kill.py.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -184,9 +185,11 @@ def test_another_attempt_sees_other_samples(monkeypatch):
     assert not torch.equal(first, job.feed.rows(0, 1, 0, 50))
 
 
-def test_sums_of_the_log_are_restored_to_the_device_of_the_values_to_come():
-    tally = Tally()
+def test_sums_of_the_log_go_on_where_they_stood_and_wait_for_no_device():
+    tally, restored = Tally(), Tally()
     tally.add("player", {"loss": torch.tensor(2.0)})
-    restored = Tally()
-    restored.restore(tally.state(), "meta")
+    restored.restore(json.loads(json.dumps(tally.state())))
+    restored.add("player", {"loss": torch.tensor(3.0)})
+    assert restored.means() == {"player/loss": 2.5}
+    restored.add("player", {"loss": torch.zeros((), device="meta")})  # has no value to wait for
     assert restored.sums["player/loss"].device.type == "meta"

@@ -8,7 +8,8 @@ from torch import nn
 from torch.optim import SGD
 
 from mulligan.engine.parallel import World
-from mulligan.engine.step import Player, Stepper, check_players
+from mulligan.engine.player import Player
+from mulligan.engine.step import Stepper, check_players
 from mulligan.errors import Diverged
 from mulligan.fields import Points
 from mulligan.recipe import Recipe, Turn
@@ -112,6 +113,31 @@ def test_on_an_accelerator_the_gate_lies_in_the_optimizer():
     step.update(Turn("left", game.product), batch(1.0), 1)
     assert game.left.item() == pytest.approx(1.9)  # Adam's first step is its rate
     assert step.skipped_updates() == 0
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_a_step_past_adams_bookkeeping_is_adams_step(decay):
+    """To the last bit, with parameters that now and then have no gradient, and after a hook."""
+    torch.manual_seed(0)
+    weights = [[nn.Parameter(w.clone()) for w in (torch.ones(300), torch.ones(2))] for _ in "ab"]
+    theirs, ours = (torch.optim.Adam(w, 0.1, weight_decay=decay, fused=True) for w in weights)
+    player, seen = Player("g", ours), []
+    for number in range(8):
+        if number == 6:
+            ours.register_step_post_hook(lambda *_: seen.append(True))
+        for own, other in zip(*weights, strict=True):
+            if number % 3 or len(own) > 2:
+                own.grad = torch.randn_like(own)
+                other.grad = own.grad.clone()
+        theirs.step()
+        theirs.zero_grad()
+        player.step()
+        assert all(weight.grad is None for weight in weights[1])
+    for own, other in zip(*weights, strict=True):
+        assert torch.equal(own, other)
+        for name, value in theirs.state[own].items():
+            assert torch.equal(value, ours.state[other][name])
+    assert seen == [True, True]
 
 
 def test_schedules_set_rates_and_betas():

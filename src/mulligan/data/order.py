@@ -19,12 +19,12 @@ MOST_HELD_OUT = 5_000
 
 
 class Order:
-    """An endless sequence of rows 0..count-1: a fresh permutation each epoch."""
+    """An endless sequence of some rows: a fresh permutation of them each epoch."""
 
-    def __init__(self, count: int, permutation_seed: Callable[[int], int]) -> None:
-        """count: rows in the data, at least 1. permutation_seed: from an epoch to a seed."""
-        assert count > 0
-        self.count = count
+    def __init__(self, among: Tensor, permutation_seed: Callable[[int], int]) -> None:
+        """among: (N,) int64, at least one row. permutation_seed: from an epoch to a seed."""
+        assert len(among) > 0
+        self.among, self.count = among, len(among)
         self.permutation_seed = permutation_seed
         self._epochs: dict[int, Tensor] = {}
 
@@ -43,7 +43,8 @@ class Order:
             while len(self._epochs) > 1:  # a batch straddles two epochs at most
                 del self._epochs[min(self._epochs)]
             draw = torch.Generator().manual_seed(self.permutation_seed(epoch))
-            self._epochs[epoch] = torch.randperm(self.count, generator=draw)
+            # looked up for the whole epoch: one batch at a time, memory is read at random
+            self._epochs[epoch] = self.among[torch.randperm(self.count, generator=draw)]
         return self._epochs[epoch]
 
 

@@ -45,23 +45,25 @@ def from_batch(values: Tensor, field: Field) -> Tensor:
 
 
 class Reading(dict[str, Tensor]):
-    """A batch whose data fields are read when a loss first asks for them.
+    """A batch whose noise and data fields are drawn and read when a loss first asks for them.
 
-    A generator's turn asks for no reals: gathering and converting them for nothing took a tenth
-    of a round of small networks. To a recipe it is a plain dict.
+    A generator's turn asks for no reals, a turn on reals alone for no noise: getting them for
+    nothing took a tenth of a round of small networks. To a recipe it is a plain dict.
     """
 
-    def __init__(self, noise: Tensor, rows: Tensor, read: Callable[[Tensor, str], Tensor]) -> None:
-        super().__init__(noise=noise)
-        self.rows, self.read = rows, read
+    def __init__(
+        self, noise: Callable[[], Tensor], rows: Tensor, read: Callable[[Tensor, str], Tensor]
+    ) -> None:
+        super().__init__()
+        self.noise, self.rows, self.read = noise, rows, read
 
     def __missing__(self, name: str) -> Tensor:
-        values = self[name] = self.read(self.rows, name)
+        values = self[name] = self.noise() if name == "noise" else self.read(self.rows, name)
         return values
 
     def part(self, cut: slice) -> Batch:
         """Some rows of it, still unread."""
-        return Reading(self["noise"][cut], self.rows[cut], self.read)
+        return Reading(lambda: self["noise"][cut], self.rows[cut], self.read)
 
 
 RESIDENT = 0.25
@@ -108,9 +110,9 @@ class Feed:
         """(count,) int64: the data set's rows at these positions of the run."""
         order = self._orders.get((seed, attempt))
         if order is None:
-            order = Order(len(self.training), lambda epoch: key(seed, attempt, "order", epoch))
+            order = Order(self.training, lambda epoch: key(seed, attempt, "order", epoch))
             self._orders = {(seed, attempt): order}
-        return self._ahead.drawn(drawn, count, lambda at: self.training[order.rows(at, count)])
+        return self._ahead.drawn(drawn, count, lambda at: order.rows(at, count))
 
     def field(self, rows: Tensor, name: str) -> Tensor:
         """One field of these rows, as a recipe sees it. Raises KeyError if the data lack it."""
@@ -130,7 +132,9 @@ class Feed:
     def batch(self, rows: Tensor, noise_key: int, world: World) -> Batch:
         """This rank's part of the global batch made of `rows`."""
         mine = world.share(len(rows))
-        return Reading(self.noise(len(rows), noise_key)[mine], rows[mine], self._reader(mine))
+        return Reading(
+            lambda: self.noise(len(rows), noise_key)[mine], rows[mine], self._reader(mine)
+        )
 
     def _reader(self, mine: slice) -> Callable[[Tensor, str], Tensor]:
         """What reads the fields of a batch; streamed pictures of the next ones are begun."""

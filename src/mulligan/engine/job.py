@@ -145,7 +145,7 @@ class Job:
             decode_optimizer(player.optimizer, tensors[f"optimizer-{name}"], groups)
         self.counters = Counters(**state["counters"])
         self.recipe.now = dict(state["now"])
-        self.tally.restore(state["tally"], self.device)
+        self.tally.restore(state["tally"])
         self.judge.restore(state["judge"])
         self._shown_at = -1
         self.last_tick = (self.counters.seen, self.counters.seconds)

@@ -28,8 +28,8 @@ class Dropout(nn.Module):
         """(N, ...) to the same."""
         if not self.training or not self.dropped:
             return maps
-        # a byte is exact in every format; this takes half the time of a comparison
-        kept = random_bytes(maps).to(maps.dtype).sub_(self.dropped - 1).clamp_(0, 1)
+        # compared in place: 0 and 1 as bytes, where a comparison's booleans take twice the time
+        kept = random_bytes(maps).ge_(self.dropped).to(maps.dtype)
         return maps * kept.mul_(VALUES / (VALUES - self.dropped))
 
     def extra_repr(self) -> str:

@@ -1,4 +1,7 @@
-"""Fully connected networks, for points and for (flattened) images. No layer couples rows."""
+"""Fully connected networks, for points and for (flattened) images. No layer couples rows.
+
+Functions without weights work in place: their matrices are small, and fresh memory costs more.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,9 @@ class Generator(nn.Module):
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent) to (N, *shape): images in [-1, 1], points without bounds."""
         for layer, norm in zip(self.hidden, self.norms, strict=True):
-            noise = F.leaky_relu(norm(layer(noise)), self.slope)
-        samples: Tensor = self.last(noise).unflatten(1, self.shape)
-        return samples.tanh() if self.bounded else samples
+            noise = F.leaky_relu(norm(layer(noise)), self.slope, inplace=True)
+        samples: Tensor = self.last(noise)
+        return (samples.tanh_() if self.bounded else samples).view(-1, *self.shape)
 
 
 class Discriminator(nn.Module):
@@ -67,5 +70,5 @@ class Discriminator(nn.Module):
         """What the last layer sees, (N, units)."""
         rows = samples.flatten(1)
         for layer in self.hidden:
-            rows = F.leaky_relu(layer(rows), self.slope)
+            rows = F.leaky_relu(layer(rows), self.slope, inplace=True)
         return rows
