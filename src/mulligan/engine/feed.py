@@ -5,7 +5,7 @@ No Python work an image: one gather, one conversion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from mulligan.data.stream import as_streamed
 from mulligan.engine.ahead import Ahead
 from mulligan.engine.parallel import World
 from mulligan.engine.randomness import key
+from mulligan.engine.reading import Reader, Reading
 from mulligan.fields import Field, Image, Points
 from mulligan.recipe import Batch, Recipe
 
@@ -42,28 +43,6 @@ def from_batch(values: Tensor, field: Field) -> Tensor:
         return values.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
     assert isinstance(field, Points)
     return (values.float() * field.scale).cpu()
-
-
-class Reading(dict[str, Tensor]):
-    """A batch whose noise and data fields are drawn and read when a loss first asks for them.
-
-    A generator's turn asks for no reals, a turn on reals alone for no noise: getting them for
-    nothing took a tenth of a round of small networks. To a recipe it is a plain dict.
-    """
-
-    def __init__(
-        self, noise: Callable[[], Tensor], rows: Tensor, read: Callable[[Tensor, str], Tensor]
-    ) -> None:
-        super().__init__()
-        self.noise, self.rows, self.read = noise, rows, read
-
-    def __missing__(self, name: str) -> Tensor:
-        values = self[name] = self.noise() if name == "noise" else self.read(self.rows, name)
-        return values
-
-    def part(self, cut: slice) -> Batch:
-        """Some rows of it, still unread."""
-        return Reading(lambda: self["noise"][cut], self.rows[cut], self.read)
 
 
 RESIDENT = 0.25
@@ -132,18 +111,16 @@ class Feed:
     def batch(self, rows: Tensor, noise_key: int, world: World) -> Batch:
         """This rank's part of the global batch made of `rows`."""
         mine = world.share(len(rows))
-        return Reading(
-            lambda: self.noise(len(rows), noise_key)[mine], rows[mine], self._reader(mine)
-        )
+        readers = {name: self._reader(name, mine) for name in self.data.fields}
+        readers["noise"] = lambda _: self.noise(len(rows), noise_key)[mine]
+        return Reading(rows[mine], readers)
 
-    def _reader(self, mine: slice) -> Callable[[Tensor, str], Tensor]:
-        """What reads the fields of a batch; streamed pictures of the next ones are begun."""
-        if self.streamed is None:
-            return self.field
+    def _reader(self, name: str, mine: slice) -> Reader:
+        """What reads a field; after streamed pictures those of the next batch are begun."""
 
-        def read(rows: Tensor, name: str) -> Tensor:
+        def read(rows: Tensor) -> Tensor:
             values = self.field(rows, name)
-            if name == "real":
+            if name == "real" and self.streamed is not None:
                 self._ahead.read(mine)
             return values
 

@@ -10,10 +10,10 @@ from operator import add
 import torch
 from torch import Tensor
 
-from mulligan.engine.feed import Reading
 from mulligan.engine.parallel import World
 from mulligan.engine.player import Player
 from mulligan.engine.precision import autocast
+from mulligan.engine.reading import Reading
 from mulligan.errors import Diverged
 from mulligan.recipe import Batch, Recipe, Terms, Turn
 
