@@ -46,12 +46,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "r3gan": R3GAN,
     "r3gan on plain, rate 1e-3": {**PLAIN, "rate": 1e-3},
     "r3gan on plain, lazy 4, rate 1e-3": {**PLAIN, "rate": 1e-3, "lazy": 4},
-    "r3gan on plain, lazy 4, rate 2e-3": {**PLAIN, "rate": 2e-3, "lazy": 4},
-    "r3gan on plain, lazy 8, rate 1e-3": {**PLAIN, "rate": 1e-3, "lazy": 8},
     "r3gan on plain, R1 alone, unpaired, lazy 4, rate 1e-3, beta1 0.5": {
-        **R1,
-        "rate": 1e-3,
-        "lazy": 4,
+        **R1, "rate": 1e-3, "lazy": 4
     },
     "r3gan on plain, R1 alone, unpaired, beta1 0.5": R1,
     "r3gan on plain, labels": {**PLAIN, "labels": True},
@@ -66,7 +62,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "cgan, 16 wide": {**CGAN, "width": 16},
     "cgan on compact": {**CGAN, "body": "compact"},
     "acgan": {"recipe": "acgan"},
-}
+}  # fmt: skip
 """By name, in the words of the knobs; what an arm leaves out is its recipe's default."""
 
 SPEEDLESS = r", (rate|beta1|penalty) [^,]+"
