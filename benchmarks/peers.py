@@ -38,6 +38,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image as Picture
 from torch import Tensor
 
@@ -138,7 +139,7 @@ def pytorch_gan(folder: Path, seconds: float, out: Path) -> int:
     with torch.no_grad():
         noise = torch.randn(COUNT, 100).split(CHUNK)
         images = torch.cat([generator(part) for part in noise])
-    save(images, out)
+    save(F.interpolate(images, size=(28, 28), mode="bilinear", antialias=True), out)
     return lines[0] * 64
 
 
@@ -229,6 +230,7 @@ def main() -> None:
     parser.add_argument("--mimicry", type=Path, required=True)
     parser.add_argument("--keras", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--play", help="one arm alone, its samples to --out; the images to stderr")
     parser.add_argument("--out", type=Path, default=Path("docs/results/peers.md"))
     options = parser.parse_args()
@@ -241,7 +243,8 @@ def main() -> None:
         print(seen, file=sys.stderr)
         return
     lines = ["| | data | images | images/s | quality |", "| --- " * 5 + "|"]
-    for arm, (data, _) in ARMS.items():
+    for arm in options.arms:
+        data = ARMS[arm][0]
         samples = Path("runs/campaigns") / f"peers-{tidy_name(arm)}.npz"
         call = [sys.executable, *sys.argv, "--play", arm, "--out", str(samples)]
         done = subprocess.run(call, env=os.environ, capture_output=True, text=True, check=True)
