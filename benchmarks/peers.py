@@ -14,7 +14,8 @@ because torchvision belongs to one release of PyTorch. Each side gets the thread
 the machine for itself, in turns. Quality is FD of 10,000 samples: MNIST's against the test images
 through the shipped extractor, for which 32 pixels become 28.
 
-lightweight-gan asks for CUDA when it is imported, so it is not here.
+lightweight-gan asks for CUDA when it is imported, so it is not here. Our default is told the
+classes, which theirs are not.
 
     python benchmarks/peers.py --pytorch-gan FOLDER --mimicry FOLDER --keras PYTHON --seconds 600
 
