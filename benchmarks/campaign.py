@@ -66,11 +66,14 @@ def pace(data: str, home: Path, name: str, **options: Any) -> dict[str, Any]:
 def _as_today(run: Run, data: str, options: dict[str, Any]) -> bool:
     """Whether the run's settings are those that the same options give now.
 
-    A default may have changed since. Knobs that there were not then do not count.
+    A default may have changed since. A knob that there was not then counts as its own default,
+    which leaves a recipe as it was; what the recipe prefers for these data may not.
     """
     quick = {"precision": "float32", "threads": 1, "device": "cpu", "pieces": 1}
-    settings, kept = make_plan(data, {**options, **quick}).settings.model_dump(), run.config()
-    changed = [name for name in settings if name in kept and kept[name]["value"] != settings[name]]
+    now, kept = make_plan(data, {**options, **quick}).settings, run.config()
+    then = {name: field.default for name, field in type(now).model_fields.items()}
+    then |= {name: entry["value"] for name, entry in kept.items()}
+    changed = [name for name, value in now.model_dump().items() if value != then[name]]
     if changed:
         print(f"{run.name} is trained anew: {', '.join(changed)} changed", flush=True)
     return not changed

@@ -153,9 +153,9 @@ class Draft:
             for place, row in enumerate(good):  # downwards only: nothing is overwritten before use
                 if place != row:
                     self.pixels[place] = self.pixels[row]
-        own = ThreadPoolExecutor(1)
-        self.written = own.submit(_to_disk, self.home / PIXELS)
-        own.shutdown(wait=False)
+        aside = ThreadPoolExecutor(1)
+        self.written = aside.submit(_to_disk, self.home / PIXELS)
+        aside.shutdown(wait=False)
         return self.pixels[: len(good)]
 
     def publish(self, count: int, facts: dict[str, Any], label: Tensor | None) -> Kept | None:
