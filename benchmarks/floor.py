@@ -61,7 +61,7 @@ def transposed(rows: int, inputs: int, outputs: int, side: int, kernel: int, str
     return Layer((rows, inputs, side, side), (inputs, outputs, kernel, kernel), (plain, other))
 
 
-def seconds(layer: Layer, needs: str, dtype: torch.dtype, tries: int = 5) -> float:
+def seconds(layer: Layer, needs: str, dtype: torch.dtype, tries: int = 3) -> float:
     """Of the quickest form. needs: of "x" and "w", the gradients to compute; "" is forward only."""
     return min(
         _form(layer, form, needs, dtype, layout, tries)

@@ -4,9 +4,9 @@ The script has the same layers in PyTorch's own modules, float32, `torch.optim.A
 fakes for both players, and nothing else: no log, no average, no seeds. Keras plays what the texts
 write: `train_on_batch` for the GAN, a compiled `train_step` for the DCGAN (keras_rounds.py, in an
 environment of its own, named by `--keras`). Ours is what `mulligan train mnist --preset classic`
-does on this machine, engine included. Blocks of rounds alternate in one run; each figure is the
-median of the ratios of neighbours. The floor is the sum over the layers of the quickest time that
-each takes alone, as often as a round needs it (floor.py), on as many threads as ours takes.
+does on this machine, engine included. The floor is the sum over the layers of the quickest time
+that each takes alone, as often as a round needs it (floor.py), on as many threads as ours takes.
+Blocks of all of them alternate in one run; each figure is the median of the ratios of neighbours.
 
     python benchmarks/round.py --pairs 7        writes docs/results/round.md
 """
@@ -125,27 +125,23 @@ def gan_layers() -> Layers:
     return makes, [dense(128, 28 * 28, 128), dense(128, 128, 1)]
 
 
-def floor(layers: Layers, threads: int) -> dict[str, float]:
-    """Seconds of a round's layers alone, by number format.
+def floor(layers: Layers, threads: int, dtype: torch.dtype) -> float:
+    """Seconds of a round's layers alone.
 
     The generator runs forward in the discriminator's turn, and forward and back in its own; the
     discriminator twice in its turn, and once for the slope at its input in the generator's.
     """
     makes, judges = layers
 
-    def both(layers: list[Layer], dtype: torch.dtype) -> float:
+    def both(layers: list[Layer]) -> float:
         first, *others = (seconds(layer, "w" if i == 0 else "xw", dtype)
                           for i, layer in enumerate(layers))  # fmt: skip
         return first + sum(others)
 
-    found = {}
-    for dtype in (torch.float32, torch.bfloat16) if has_bfloat16() else (torch.float32,):
-        with own_threads(threads):
-            forward = sum(seconds(layer, "", dtype) for layer in makes)
-            slope = sum(seconds(layer, "x", dtype) for layer in judges)
-            total = forward + both(makes, dtype) + 2 * both(judges, dtype) + slope
-        found[str(dtype).removeprefix("torch.")] = total
-    return found
+    with own_threads(threads):
+        forward = sum(seconds(layer, "", dtype) for layer in makes)
+        slope = sum(seconds(layer, "x", dtype) for layer in judges)
+        return forward + both(makes) + 2 * both(judges) + slope
 
 
 class Keras:
@@ -205,14 +201,14 @@ def measure(kind: str, pairs: int, keras: Keras | None) -> list[str]:
         for name in list(steps)[:: -1 if pair % 2 else 1]:
             with own_threads(job.plan["threads"] if name == "ours" else THREADS):
                 taken[name].append(steps[name](counts[name]))
-    return table(kind, taken, floor(case.layers(), job.plan["threads"]), job)
+        for dtype in (torch.float32, torch.bfloat16) if has_bfloat16() else (torch.float32,):
+            alone = taken.setdefault(f"floor, {str(dtype).removeprefix('torch.')}", [])
+            alone.append(floor(case.layers(), job.plan["threads"], dtype))
+    return table(kind, taken, job)
 
 
-def table(
-    kind: str, taken: dict[str, list[float]], floors: dict[str, float], job: Job
-) -> list[str]:
+def table(kind: str, taken: dict[str, list[float]], job: Job) -> list[str]:
     """Milliseconds, ratios and shares."""
-    ours = statistics.median(taken["ours"])
     lines = [f"**{kind} --preset classic**, a batch of {job.batch}:", ""]
     lines += ["| | ms a round | ratio to ours | all |", "| --- " * 4 + "|"]
     for name, times in taken.items():
@@ -221,8 +217,6 @@ def table(
         ratio = f"**{statistics.median(ratios):.2f}** | {spread}" if name != "ours" else "1 | "
         name += f", {job.precision}, threads: {job.plan['threads']}" if name == "ours" else ""
         lines.append(f"| {name} | {1000 * statistics.median(times):.2f} | {ratio} |")
-    for name, least in floors.items():
-        lines.append(f"| floor, {name} | {1000 * least:.2f} | {least / ours:.2f} | |")
     return [*lines, "", job.plan.values["precision"].reason + ".", ""]
 
 

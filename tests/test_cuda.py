@@ -92,6 +92,25 @@ def test_compiled_gradients_equal_eager_ones(recipe):
         assert error < 1e-3, f"{name}: {error}"
 
 
+@pytest.mark.parametrize("recipe", ["gan", "dcgan", "cgan", "r3gan"])
+@pytest.mark.filterwarnings("ignore")
+def test_rounds_replayed_as_graphs_equal_eager_ones(recipe):
+    torch._dynamo.reset()
+    given = {"recipe": recipe, "device": "cuda", "precision": "float32", "batch": 32}
+    losses = {}
+    for graphs in (False, True):
+        job = Job(make_plan("digits", given), World())
+        if graphs:
+            job.stepper.compile("inductor", graphs=True)
+        seen = losses.setdefault(graphs, [])
+        for _ in range(8):  # the first ones warm up and record
+            play_round(job, lambda turn, place, rows, logged, seen=seen: seen.append(
+                {f"{place} {turn.player}/{name}": float(value) for name, value in logged.items()}
+            ))  # fmt: skip
+    for eager, replayed in zip(losses[False], losses[True], strict=True):
+        assert replayed == pytest.approx(eager, rel=0.02, abs=1e-3)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_moves_no_weight_and_is_counted(bad):
     torch.manual_seed(0)

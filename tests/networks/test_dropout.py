@@ -73,3 +73,15 @@ def test_torchs_own_dropout_has_the_same_mean_and_spread() -> None:
     torch.manual_seed(4)
     ours, theirs = Dropout(0.25)(torch.ones(400_000)), F.dropout(torch.ones(400_000), 0.25)
     assert float(ours.var()) == pytest.approx(float(theirs.var()), rel=0.02)
+
+
+@pytest.mark.filterwarnings("ignore")  # what the compiler says of itself
+def test_compiled_layers_drop_as_many() -> None:
+    torch._dynamo.reset()
+    torch.manual_seed(5)
+    maps = torch.ones(64, 16, 12, 12).to(memory_format=torch.channels_last).requires_grad_()
+    found = torch.compile(Dropout(0.3), backend="aot_eager", fullgraph=True)(maps)
+    assert float((found == 0).double().mean()) == pytest.approx(77 / 256, abs=0.005)
+    assert float(found.mean()) == pytest.approx(1, abs=0.01)
+    found.sum().backward()
+    torch.testing.assert_close(maps.grad, found.detach())

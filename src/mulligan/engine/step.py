@@ -35,17 +35,20 @@ class Stepper:
         self._trainable = {p for player in self.players.values() for p in player.parameters}
         self._shared = [recipe.get_buffer(name) for name in recipe.shared_memory]
         self._active: Player | None = None
-        self.compiled = False
+        self.compiled = self.graphs = False
         self.gate_on_device = self.device.type != "cpu"  # there no step waits for the host
         self.skipped = torch.zeros((), device=device)  # gated updates since the last tick
         recipe.requires_grad_(False)
 
-    def compile(self, backend: str) -> None:
-        """Compile the networks in place; second-order turns still run as written."""
+    def compile(self, backend: str, graphs: bool = False) -> None:
+        """Compile the networks in place; second-order turns still run as written.
+
+        graphs: on a GPU, also replay each network's kernels as one CUDA graph (only "inductor").
+        """
         _see_frozen_weights()
         for network in self.recipe.children():
-            network.compile(backend=backend)
-        self.compiled = True
+            network.compile(backend=backend, **({"mode": "reduce-overhead"} if graphs else {}))
+        self.compiled, self.graphs = True, graphs
 
     def update(self, turn: Turn, batch: Batch, rows: int) -> dict[str, Tensor]:
         """Play one turn on one batch; returns what was logged, by name, without the player.
@@ -58,6 +61,8 @@ class Stepper:
         self._activate(player)
         self.recipe.watched.clear()
         logged: dict[str, Tensor] = {}
+        if self.graphs:  # what the last update's graphs gave may be overwritten from here on
+            torch.compiler.cudagraph_mark_step_begin()
         for piece, weight in self._pieces(batch, rows):
             with autocast(self.precision, self.device.type):
                 terms = self._loss(turn, piece)
