@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_every_loss_can_be_minimised_augmented(name: str) -> None:
     stepper = Stepper(recipe, "float32", "cpu", 1, World())
     for turn in recipe.turns():
         logged = stepper.update(turn, batch_for(recipe), 6)
-        assert all(torch.isfinite(value).all() for value in logged.values())
+        assert all(map(math.isfinite, logged.values()))
     if name not in CRITICS:
         assert float(recipe.augment.gauge[1]) == 6  # each real of the round counts once
 

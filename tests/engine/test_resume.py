@@ -52,7 +52,7 @@ class Notes(list):
     """What every update saw and gave, to the last bit."""
 
     def __call__(self, turn, place, rows, logged):
-        values = {name: value.item().hex() for name, value in logged.items()}
+        values = {name: float(value).hex() for name, value in logged.items()}
         self.append((place, turn.player, rows.tolist(), values))
 
 

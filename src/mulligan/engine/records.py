@@ -20,6 +20,7 @@ from mulligan.engine.job import Job
 from mulligan.engine.judge import Verdict
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import Plan
+from mulligan.engine.step import Logged
 from mulligan.errors import Diverged, MulliganError, StorageError
 from mulligan.eventfiles import check_tensorboard, write_events
 from mulligan.recipe import Turn
@@ -100,9 +101,7 @@ def facts(job: Job, run: Run) -> dict[str, str]:
     }
 
 
-def trace(
-    run: Run, turn: Turn, place: tuple[int, int, int], rows: Tensor, logged: dict[str, Tensor]
-) -> None:
+def trace(run: Run, turn: Turn, place: tuple[int, int, int], rows: Tensor, logged: Logged) -> None:
     """Append one update to trace.jsonl: which samples it saw and what came out, to the last bit."""
     samples = blake2b(rows.numpy().tobytes(), digest_size=8).hexdigest()
     values = {name: float(value).hex() for name, value in logged.items()}

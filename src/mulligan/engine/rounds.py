@@ -8,10 +8,11 @@ from torch import Tensor
 
 from mulligan.engine.job import Job
 from mulligan.engine.randomness import key, reseed
+from mulligan.engine.step import Logged
 from mulligan.recipe import Turn
 
 Place = tuple[int, int, int]
-Note = Callable[[Turn, Place, Tensor, dict[str, Tensor]], None]
+Note = Callable[[Turn, Place, Tensor, Logged], None]
 
 
 def play_round(job: Job, note: Note | None = None) -> None:

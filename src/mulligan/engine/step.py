@@ -17,6 +17,9 @@ from mulligan.engine.reading import Reading
 from mulligan.errors import Diverged
 from mulligan.recipe import Batch, Recipe, Terms, Turn
 
+Logged = dict[str, Tensor | float]
+"""What an update logs, by name: numbers on a CPU, scalars that nobody waited for elsewhere."""
+
 
 class Stepper:
     """Plays turns on a recipe: only the moving player's parameters carry gradients.
@@ -50,7 +53,7 @@ class Stepper:
             network.compile(backend=backend, **({"mode": "reduce-overhead"} if graphs else {}))
         self.compiled, self.graphs = True, graphs
 
-    def update(self, turn: Turn, batch: Batch, rows: int) -> dict[str, Tensor]:
+    def update(self, turn: Turn, batch: Batch, rows: int) -> Logged:
         """Play one turn on one batch; returns what was logged, by name, without the player.
 
         rows: size of the global batch, of which `batch` is this rank's part.
@@ -60,7 +63,7 @@ class Stepper:
         player = self.players[turn.player]
         self._activate(player)
         self.recipe.watched.clear()
-        logged: dict[str, Tensor] = {}
+        sums: dict[str, Tensor] = {}
         if self.graphs:  # what the last update's graphs gave may be overwritten from here on
             torch.compiler.cudagraph_mark_step_begin()
         for piece, weight in self._pieces(batch, rows):
@@ -68,16 +71,19 @@ class Stepper:
                 terms = self._loss(turn, piece)
             loss = reduce(add, terms.values())
             (loss if weight == 1 else loss * weight).backward()
-            self._tally(logged, {**terms, **self.recipe.watched}, weight)
+            self._tally(sums, {**terms, **self.recipe.watched}, weight)
         gradients = [p.grad for p in player.parameters if p.grad is not None]
-        self.world.sum([*gradients, *logged.values()])
-        norm = self._norm(gradients)
-        self._gate(player, norm, logged, list(terms))
+        self.world.sum([*gradients, *sums.values()])
+        logged: Logged = dict(sums)
+        if not self.gate_on_device:  # read once, for the gate and for the log
+            logged = {name: value.item() for name, value in sums.items()}
+        logged["gradient"] = self._norm(gradients)
+        self._gate(player, logged, list(terms))
         player.step()
         if turn.after is not None or self._shared:
             self.world.sum(self._shared)
         self.recipe.after(turn)
-        return {**logged, "gradient": norm}
+        return logged
 
     def skipped_updates(self) -> int:
         """How many updates the gate on the device has held back since the last call."""
@@ -113,28 +119,25 @@ class Stepper:
             elif count:
                 yield _part(batch, cut), count / rows
 
-    def _tally(self, logged: dict[str, Tensor], values: dict[str, Tensor], weight: float) -> None:
+    def _tally(self, sums: dict[str, Tensor], values: dict[str, Tensor], weight: float) -> None:
         for name, value in values.items():
             part = value.detach() if weight == 1 else value.detach() * weight
-            logged[name] = logged[name] + part if name in logged else part
+            sums[name] = sums[name] + part if name in sums else part
 
-    def _norm(self, gradients: list[Tensor]) -> Tensor:
+    def _norm(self, gradients: list[Tensor]) -> Tensor | float:
         """Of all gradients together."""
         if self.gate_on_device:
             norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
             return norm
         # as plain numbers: two kernels less, 2 % of a round of small networks
-        norms = [torch.linalg.vector_norm(gradient).item() for gradient in gradients]
-        return torch.tensor(math.hypot(*norms), dtype=torch.float64)
+        return math.hypot(*(torch.linalg.vector_norm(grad).item() for grad in gradients))
 
-    def _gate(
-        self, player: Player, norm: Tensor, logged: dict[str, Tensor], terms: list[str]
-    ) -> None:
+    def _gate(self, player: Player, logged: Logged, terms: list[str]) -> None:
         """Keep a non-finite update from the weights: at once on a CPU, on the device elsewhere."""
         optimizer = player.optimizer
-        values = [norm, *(logged[name] for name in terms)]
+        values = [logged[name] for name in (*terms, "gradient")]
         if self.gate_on_device and all(group.get("fused") for group in optimizer.param_groups):
-            finite = torch.isfinite(reduce(add, values))
+            finite = torch.isfinite(torch.as_tensor(reduce(add, values)))
             optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
             optimizer.grad_scale = None  # type: ignore[attr-defined]
             self.skipped += optimizer.found_inf  # type: ignore[attr-defined]
@@ -145,9 +148,9 @@ class Stepper:
                 "lower the rate (--rate), or start again with another --seed",
             )
 
-    def _culprit(self, player: Player, logged: dict[str, Tensor], terms: list[str]) -> str:
+    def _culprit(self, player: Player, logged: Logged, terms: list[str]) -> str:
         for name in terms:
-            if not bool(torch.isfinite(logged[name])):
+            if not math.isfinite(logged[name]):
                 return f"the term {player.name}/{name}"
         names = {parameter: name for name, parameter in self.recipe.named_parameters()}
         for parameter in player.parameters:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -14,11 +16,11 @@ class Tally:
         self.sums: dict[str, float | Tensor] = {}
         self.counts: dict[str, int] = {}
 
-    def add(self, player: str, values: dict[str, Tensor]) -> None:
+    def add(self, player: str, values: Mapping[str, Tensor | float]) -> None:
         """Count one update's values as player/name. On an accelerator nothing waits for them."""
         for name, value in values.items():
             full = f"{player}/{name}"
-            part = value.item() if value.is_cpu else value.to(torch.float64)
+            part = value.to(torch.float64) if isinstance(value, Tensor) else value
             self.sums[full] = self.sums.get(full, 0.0) + part
             self.counts[full] = self.counts.get(full, 0) + 1
 
