@@ -2,7 +2,8 @@
 
 A layer is timed by itself on random values, forward and for each gradient that the round needs, in
 every form that gives the same numbers (a transposed convolution also as sub-pixels) and both memory
-layouts; the quickest counts. Used by round.py, which prints a round as a share of this.
+layouts; the quickest counts. Used by round.py, which prints a round as a share of this. Plainer:
+the products in a round, and how many a second large matrices get.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 Form = Callable[[Tensor, Tensor], Tensor]
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
@@ -93,3 +97,48 @@ def _form(
             torch.autograd.grad(found, wanted, slope)
         best = min(best, time.perf_counter() - start)
     return best
+
+
+def wait(device: str) -> None:
+    """For what the device was asked to do."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+class Counting(TorchDispatchMode):
+    """Adds up the products of what runs inside, by PyTorch's own table of formulas.
+
+    PyTorch's counter itself asks for hooks that a gradient of a gradient does not allow.
+    """
+
+    total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        found = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=found)
+        return found
+
+
+def products(play: Callable[[], None], rounds: int) -> float:
+    """Multiplications and additions in one round, on average."""
+    with Counting() as counting:
+        for _ in range(rounds):
+            play()
+    return float(counting.total) / rounds
+
+
+def matrix_rate(dtype: torch.dtype, size: int, device: str = "cpu") -> float:
+    """Multiplications and additions a second on large matrices, the best of ten."""
+    one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = math.inf
+    for _ in range(10):
+        wait(device)
+        start = time.perf_counter()
+        one @ other
+        wait(device)
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best

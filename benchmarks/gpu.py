@@ -19,15 +19,15 @@ import argparse
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from floor import matrix_rate, products, wait
 from mulligan.engine.job import Job
 from mulligan.engine.parallel import World
 from mulligan.engine.plan import make_plan
@@ -50,12 +50,6 @@ ARMS = {
 }
 PICTURES, SIDE = 2048, 32
 MATRIX = 8192
-
-
-def wait(device: str) -> None:
-    """For what the device was asked to do."""
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def noise_pictures(folder: Path) -> str:
@@ -86,51 +80,13 @@ def seconds(job: Job, rounds: int, device: str) -> float:
     return (time.perf_counter() - start) / rounds
 
 
-class Counting(TorchDispatchMode):
-    """Adds up the products of what runs inside, by PyTorch's own table of formulas.
-
-    PyTorch's counter itself asks for hooks that a gradient of a gradient does not allow.
-    """
-
-    total = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> object:
-        found = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is not None:
-            self.total += formula(*args, **(kwargs or {}), out_val=found)
-        return found
-
-
-def products(job: Job, rounds: int) -> float:
-    """Multiplications and additions in one round, on average."""
-    with Counting() as counting:
-        for _ in range(rounds):
-            play_round(job)
-    return float(counting.total) / rounds
-
-
-def matrix_rate(device: str, size: int) -> float:
-    """Multiplications and additions a second on large bfloat16 matrices."""
-    one, other = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
-    best = float("inf")
-    for _ in range(10):
-        wait(device)
-        start = time.perf_counter()
-        one @ other
-        wait(device)
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
-
-
 def measure(data: str, given: Given, options: argparse.Namespace, rate: float) -> list[str]:
     """The table of one system."""
     torch._dynamo.reset()
     device, rounds = options.device, options.rounds
     jobs = {arm: job_of(data, given, arm, device) for arm in options.arms}
-    work = products(jobs[options.arms[0]], 4)  # as many as r3gan's penalties are apart
+    first_job = jobs[options.arms[0]]
+    work = products(partial(play_round, first_job), 4)  # r3gan's penalties are 4 rounds apart
     for job in jobs.values():
         seconds(job, max(8, rounds // 4), device)
     taken: dict[str, list[float]] = {arm: [] for arm in jobs}
@@ -160,7 +116,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--out", type=Path, default=Path("docs/results/gpu.md"))
     options = parser.parse_args()
-    rate = matrix_rate(options.device, options.matrix)
+    rate = matrix_rate(torch.bfloat16, options.matrix, options.device)
     lines = [f"Large bfloat16 matrices: {rate / 1e12:,.1f} trillion operations a second.", ""]
     with tempfile.TemporaryDirectory() as folder:
         noise = noise_pictures(Path(folder))

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from floor import Layer, conv, dense, seconds, transposed
+from floor import Layer, conv, dense, matrix_rate, products, seconds, transposed
 from mulligan.engine.environment import own_threads
 from mulligan.engine.job import Job
 from mulligan.engine.parallel import World
@@ -36,7 +36,7 @@ from mulligan.engine.rounds import play_round
 from overhead import seconds_a_round
 from reporting import hardware, write_page
 
-BATCH, LATENT = 256, 100
+BATCH, LATENT, MATRIX = 256, 100, 2048
 Step = Callable[[], None]
 THREADS = torch.get_num_threads()
 """What PyTorch chooses, and the script takes."""
@@ -144,6 +144,15 @@ def floor(layers: Layers, threads: int, dtype: torch.dtype) -> float:
         return forward + both(makes) + 2 * both(judges) + slope
 
 
+def formats() -> tuple[torch.dtype, ...]:
+    """The number formats that this processor multiplies itself."""
+    return (torch.float32, torch.bfloat16) if has_bfloat16() else (torch.float32,)
+
+
+def named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 class Keras:
     """Rounds in another environment, played on request."""
 
@@ -201,8 +210,8 @@ def measure(kind: str, pairs: int, keras: Keras | None) -> list[str]:
         for name in list(steps)[:: -1 if pair % 2 else 1]:
             with own_threads(job.plan["threads"] if name == "ours" else THREADS):
                 taken[name].append(steps[name](counts[name]))
-        for dtype in (torch.float32, torch.bfloat16) if has_bfloat16() else (torch.float32,):
-            alone = taken.setdefault(f"floor, {str(dtype).removeprefix('torch.')}", [])
+        for dtype in formats():
+            alone = taken.setdefault(f"floor, {named(dtype)}", [])
             alone.append(floor(case.layers(), job.plan["threads"], dtype))
     return table(kind, taken, job)
 
@@ -217,6 +226,11 @@ def table(kind: str, taken: dict[str, list[float]], job: Job) -> list[str]:
         ratio = f"**{statistics.median(ratios):.2f}** | {spread}" if name != "ours" else "1 | "
         name += f", {job.precision}, threads: {job.plan['threads']}" if name == "ours" else ""
         lines.append(f"| {name} | {1000 * statistics.median(times):.2f} | {ratio} |")
+    work = products(partial(play_round, job), 2)
+    with own_threads(job.plan["threads"]):
+        least = {named(dtype): work / matrix_rate(dtype, MATRIX) for dtype in formats()}
+    said = " and ".join(f"{1000 * span:.2f} ms in {name}" for name, span in least.items())
+    lines += ["", f"{work / 1e9:,.2f} billion operations, for large matrices {said}."]
     return [*lines, "", job.plan.values["precision"].reason + ".", ""]
 
 
