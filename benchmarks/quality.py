@@ -3,7 +3,8 @@
 Each arm trains for as many images as it plays in its time on this machine (measured once, alone,
 ticks included, and kept); then 10,000 samples of the twin are compared with the 10,000 test images
 through the shipped extractors. `dcgan --preset classic` is one run of 50 epochs, looked at its
-end and, where it takes longer, after an hour. Beside them: what training images get. One seed.
+end and, where it takes longer, after an hour. The default is told the classes, which the classic is
+not; search-60s.md has recipes that are not told. Beside them: what training images get. One seed.
 
     python benchmarks/quality.py [PART ...]        resumable; needs mnist and fashion-mnist
 
