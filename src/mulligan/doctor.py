@@ -50,6 +50,10 @@ def at_hand(name: str) -> bool:
 
 
 def _version(package: str) -> str:
+    if package == "torch":  # it names its build, such as +cpu, which the metadata may leave out
+        import torch
+
+        return str(torch.__version__)
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
