@@ -36,12 +36,12 @@ SETTLED = 0.25
 """Share of the run that is left out."""
 
 
-def anonymous(pid: int) -> float:
-    """KB of memory that the process has allocated."""
+def anonymous(pid: int) -> float | None:
+    """KB of memory that the process has allocated; None of one that is just over."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return float(line.split()[1])
-    raise RuntimeError(f"process {pid} says nothing of its memory")
+    return None
 
 
 def long_run(recipe: str, options: list[str]) -> list[tuple[int, float]]:
@@ -77,7 +77,8 @@ def watched(data: str, folder: str, options: list[str]) -> list[tuple[int, float
         for line in child.stdout:
             row = json.loads(line)
             if "round" in row and "seconds" in row:
-                found.append((int(row["round"]), anonymous(child.pid)))
+                kept = anonymous(child.pid)
+                found += [(int(row["round"]), kept)] if kept is not None else []
         if child.wait():
             raise RuntimeError(f"the run ended with status {child.returncode}")
     return found
