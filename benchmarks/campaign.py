@@ -14,7 +14,7 @@ from typing import Any
 import mulligan
 from mulligan.disk import tidy_name
 from mulligan.engine import checkpoint
-from mulligan.engine.calibrate import images_in
+from mulligan.engine.calibrate import fit
 from mulligan.engine.plan import make_plan
 from mulligan.errors import Diverged
 from mulligan.run import Run
@@ -57,7 +57,7 @@ def pace(data: str, home: Path, name: str, **options: Any) -> dict[str, Any]:
     if not kept.exists():
         plan = make_plan(data, {**options, "device": "cpu", "images": 10**9})
         chosen = {word: plan[word] for word in ("precision", "threads")}
-        images = images_in(plan, 1000.0)
+        images = fit(plan, 1000.0).images
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps({"images_per_second": images / 1000, **chosen}))
     return dict(json.loads(kept.read_text()))

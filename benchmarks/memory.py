@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,12 @@ SETTLED = 0.25
 """Share of the run that is left out."""
 
 
-def anonymous(pid: int) -> float | None:
-    """KB of memory that the process has allocated; None of one that is just over."""
+def anonymous(pid: int) -> float:
+    """KB of memory that the process has allocated. Raises ProcessLookupError if it is over."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return float(line.split()[1])
-    return None
+    raise ProcessLookupError(f"process {pid} says nothing of its memory")
 
 
 def long_run(recipe: str, options: list[str]) -> list[tuple[int, float]]:
@@ -77,8 +78,8 @@ def watched(data: str, folder: str, options: list[str]) -> list[tuple[int, float
         for line in child.stdout:
             row = json.loads(line)
             if "round" in row and "seconds" in row:
-                kept = anonymous(child.pid)
-                found += [(int(row["round"]), kept)] if kept is not None else []
+                with suppress(ProcessLookupError):
+                    found.append((int(row["round"]), anonymous(child.pid)))
         if child.wait():
             raise RuntimeError(f"the run ended with status {child.returncode}")
     return found

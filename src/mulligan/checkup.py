@@ -28,7 +28,7 @@ from mulligan.data.kinds import place_of, source_of
 from mulligan.data.packed import evenly
 from mulligan.data.stream import as_streamed
 from mulligan.data.survey import SMALL, Shot, survey
-from mulligan.engine.calibrate import images_in
+from mulligan.engine.calibrate import fit
 from mulligan.engine.plan import Plan, make_plan
 from mulligan.evaluation.reals import named
 from mulligan.fields import Image, Label
@@ -90,7 +90,7 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
         "plan": {name: asdict(plan.values[name]) for name in SHAPE if name in plan.values},
     }
     if timed:
-        pace = images_in(plan, 100.0) / 100
+        pace = fit(plan, 100.0).images / 100
         facts["images_per_second"], facts["seconds"] = pace, plan["images"] / pace
     return Checkup(facts, remarks(facts), _picture(found), plan)
 

@@ -137,11 +137,11 @@ def test_a_flag_on_length_overrules_a_weaker_layer(four: str, tmp_path: Path) ->
 def test_time_becomes_images_once(four: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from mulligan.engine import calibrate
 
-    def measured(plan: Plan, seconds: float) -> int:
+    def measured(plan: Plan, seconds: float) -> calibrate.Fit:
         assert plan["batch"] == 48
-        return round(seconds * 20)
+        return calibrate.Fit(round(seconds * 20), 1)
 
-    monkeypatch.setattr(calibrate, "images_in", measured)
+    monkeypatch.setattr(calibrate, "fit", measured)
     plan = make_plan("2d:ring", {"recipe": four, "time": "1m"})
     assert plan["images"] == 1200
     assert plan.values["images"].origin == "flag"

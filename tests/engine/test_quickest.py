@@ -56,6 +56,26 @@ def test_what_is_given_or_too_short_is_not_measured(options, precision, threads,
 
 
 @pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("budget", "rows"), [(1e-6, 4), (1000.0, 64)])
+def test_heavy_rounds_are_measured_on_a_part_of_the_batch(budget, rows, monkeypatch):
+    batches, scratch = [], quickest.scratch
+    monkeypatch.setattr(quickest, "MEASURE", budget)
+    monkeypatch.setattr(quickest, "MOST_TIMES", 1)
+    monkeypatch.setattr(
+        quickest, "scratch", lambda *a, **k: batches.append(k["batch"]) or scratch(*a, **k)
+    )
+    found = plan(width=16)
+    assert batches == [4, rows, rows]  # a try, and one copy in each number format
+    # a time is that of the whole batch: far from what four rows take
+    small = plan(width=16, batch=4, images=4 * quickest.LEAST_ROUNDS)
+    times = [
+        min(map(float, re.findall(r"([\d.]+) ms", one.values["threads"].reason)))
+        for one in (small, found)
+    ]
+    assert times[1] > 2 * times[0]
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_points_are_never_rounded_to_eight_bits():
     found = plan(data="2d:ring", recipe="gan")
     assert found["precision"] == "float32"

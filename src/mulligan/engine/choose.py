@@ -58,20 +58,25 @@ def training_rows(data: DataSet, held_out: float) -> int:
     return len(data) - max(0, min(int(held_out * len(data)), MOST_HELD_OUT, len(data) - 1))
 
 
-def settle(values: Values) -> None:
-    """Compute what depends on the number of images, where it is still "auto"."""
-    settle_tick(values)
+def settle(values: Values, least_tick: int = 1) -> None:
+    """Compute what depends on the number of images, where it is still "auto".
+
+    least_tick: rounds that a tick should have, so that looking does not take most of the time.
+    """
+    settle_tick(values, least_tick)
     settle_evaluations(values)
 
 
-def settle_tick(values: Values) -> None:
-    """Compute `tick` from the number of images, if it is still "auto"."""
+def settle_tick(values: Values, least: int = 1) -> None:
+    """Compute `tick` from the number of images, if it is still "auto"; `least` rounds or all."""
     if values["tick"].value == AUTO:
         rounds = math.ceil(values["images"].value / values["batch"].value)
         low, high = math.ceil(rounds / (TICKS + 4)), math.ceil(rounds / (TICKS - 4))
         # a short last tick would be a mean over a few rounds, and stand out in every curve
         tick = min(range(max(1, low), high + 1), key=lambda length: (-rounds % length) / length)
         reason = f"{rounds:,} rounds in about {TICKS} ticks"
+        if tick < (longest := min(least, rounds)):
+            tick, reason = longest, f"{rounds:,} rounds, and a preview costs many"
         values["tick"] = Value(tick, "default", reason)
 
 

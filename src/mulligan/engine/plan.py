@@ -94,8 +94,7 @@ def make_plan(data: str | Path, given: Mapping[str, Any], config: str | Path | N
     whole = {**values, **knobs}
     plan = Plan(opened, recipe, name, _file_facts(choice.value), settings, whole, start)
     check_networks(recipe, name, settings, opened.fields, start)
-    _measure(plan)
-    settle(plan.values)
+    settle(plan.values, least_tick=_measure(plan))
     return plan
 
 
@@ -211,21 +210,22 @@ def _file_facts(recipe: str) -> dict[str, str] | None:
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def _measure(plan: Plan) -> None:
-    """Settle what only the machine can say: what is quickest, and what fits into a time."""
+def _measure(plan: Plan) -> int:
+    """Settle what only the machine can say: what is quickest, and what fits into a time.
+
+    Returns how many rounds a tick should have at least.
+    """
+    from mulligan.engine.calibrate import fit
     from mulligan.engine.needs import settle_memory
     from mulligan.engine.quickest import settle_arithmetic
 
     settle_memory(plan)
     settle_arithmetic(plan)
-    if plan["images"] is None:
-        plan.values["images"] = _images_in_time(plan)
-
-
-def _images_in_time(plan: Plan) -> Value:
-    from mulligan.engine.calibrate import images_in
-
+    if plan["images"] is not None:
+        return 1
     budget = seconds(plan["time"])
-    count = images_in(plan, budget)
-    reason = f"{budget:g} s at {count / budget:,.0f} images/s, measured by a short calibration"
-    return Value(count, plan.values["time"].origin, reason)
+    found = fit(plan, budget)
+    pace = found.images / budget
+    reason = f"{budget:g} s at {pace:,.0f} images/s, measured by a short calibration"
+    plan.values["images"] = Value(found.images, plan.values["time"].origin, reason)
+    return found.tick

@@ -15,6 +15,7 @@ import torch
 
 from mulligan.engine.calibrate import OVERHEAD, scratch
 from mulligan.engine.environment import own_threads
+from mulligan.engine.job import Job
 from mulligan.engine.layers import Value
 from mulligan.engine.plan import Plan
 from mulligan.engine.rounds import play_round
@@ -32,6 +33,10 @@ MEASURE = 2.0
 """Seconds to measure for, about."""
 
 MOST_TIMES = 20
+
+PART, LEAST_ROWS = 16, 4
+"""Of a batch whose rounds take longer than the whole measurement should: its part, and rows."""
+
 GAIN = 1.15
 """How much quicker than the plainest way another must be: two runs should not differ by chance."""
 
@@ -96,23 +101,36 @@ def has_bfloat16() -> bool:
 def measure(plan: Plan, every: list[Way]) -> dict[Way, float]:
     """Seconds of the quickest round of each way, played in turns on scratch copies of the run.
 
-    The quickest, not the median: what others do on the machine only ever adds.
+    The quickest, not the median: what others do on the machine only ever adds. Heavy rounds are
+    played with a part of the batch, and their time is carried on in a straight line.
     """
     threads = torch.get_num_threads()
-    jobs = {name: scratch(plan, precision=name, threads=threads) for name, _ in every}
+    batch = math.ceil(plan["batch"] / launched_ranks()[1])
+    part = min(batch, max(LEAST_ROWS, math.ceil(batch / PART)))
+    sample = scratch(plan, precision=every[0][0], threads=every[0][1], batch=part)
+    first, second = (_seconds(sample, every[0]) for _ in range(2))
+    rows = part if min(first, second) * batch / part > MEASURE else batch
+    jobs = {
+        name: scratch(plan, precision=name, threads=threads, batch=rows) for name in dict(every)
+    }
     times = dict.fromkeys(every, math.inf)
     begun = time.perf_counter()
     for number in range(1 + MOST_TIMES):
         for way in every:
-            with own_threads(way[1]):
-                start = time.perf_counter()
-                play_round(jobs[way[0]])
-                taken = time.perf_counter() - start
+            taken = _seconds(jobs[way[0]], way) * batch / rows
             if number:  # the first allocates memory and chooses kernels
                 times[way] = min(times[way], taken)
         if number and time.perf_counter() - begun > MEASURE:
             break
     return times
+
+
+def _seconds(job: Job, way: Way) -> float:
+    """Of one round on the way's threads."""
+    with own_threads(way[1]):
+        start = time.perf_counter()
+        play_round(job)
+        return time.perf_counter() - start
 
 
 def quickest(times: dict[Way, float]) -> Way:
