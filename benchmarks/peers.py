@@ -8,7 +8,7 @@ project):
 - the DCGAN of TensorFlow's tutorials, as keras_dcgan.py writes it down, by the Python of an
   environment with TensorFlow: MNIST, batch 256, a compiled `train_step`.
 - mimicry's SNGAN (github.com/kwotsin/mimicry), its example: CIFAR-10, ResNet, five critic updates.
-  Its networks are the paper's, as ours with `--width 256` are; our default is narrower.
+  Its networks are the paper's, as ours with `--width 128 --latent 128`; our default is narrower.
 
 What they import from torchvision is a few lines here (reading MNIST, resizing by Pillow, tensors),
 because torchvision belongs to one release of PyTorch. Each side gets the threads it chooses and
@@ -32,6 +32,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,23 +46,28 @@ from peers_loops import COUNT, cifar10, keras, mimicry, pytorch_gan
 from reporting import hardware, write_page
 
 
-def ours(data: str, seconds: float, out: Path, **options: Any) -> int:
-    """Images seen in the time, start and measuring included."""
+def ours(data: str, seconds: float, out: Path, **options: Any) -> tuple[int, float]:
+    """Images seen and the seconds that it took, start and measuring included."""
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         run = train(data, time=f"{seconds:.0f}s", runs_dir=place, device="cpu", **options)
+        taken = time.monotonic() - begun
         np.savez(out, images=load(run, checkpoint="last").sample(COUNT, seed=0).images)
-        return int(run.info()["images"])
+        return int(run.info()["images"]), taken
 
 
-Play = Callable[[Path, float, Path], int]
+Play = Callable[[Path, float, Path], int | tuple[int, float]]
+"""From a folder, seconds and a place for samples to the images seen, with the seconds it took."""
+
+WIDE = {"width": 128, "latent": 128}
 ARMS: dict[str, tuple[str, Play]] = {
     "PyTorch-GAN, DCGAN": ("mnist", pytorch_gan),
     "TensorFlow's tutorial, DCGAN": ("mnist", keras),
     "ours, default": ("mnist", lambda _, seconds, out: ours("mnist", seconds, out)),
     "mimicry, SNGAN": ("cifar10", mimicry),
     "ours, sngan": ("cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan")),
-    "ours, sngan --width 256": (
-        "cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan", width=256)
+    "ours, sngan --width 128 --latent 128": (
+        "cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan", **WIDE)
     ),
 }  # fmt: skip
 
@@ -82,11 +88,13 @@ def row(arm: str, seconds: float) -> str:
     if not kept.exists():
         call = [sys.executable, *sys.argv, "--play", arm, "--out", str(samples)]
         done = subprocess.run(call, env=os.environ, capture_output=True, text=True, check=True)
-        found = {"images": int(done.stderr.split()[-1]), "quality": figure(data, samples)}
+        seen, taken = done.stderr.split()[-2:]
+        found = {"images": int(seen), "seconds": float(taken), "quality": figure(data, samples)}
         kept.write_text(json.dumps(found))
     found = json.loads(kept.read_text())
-    seen = found["images"]
-    return f"| {arm} | {data} | {seen:,} | {seen / seconds:,.0f} | {found['quality']} |"
+    seen, taken = found["images"], found["seconds"]
+    pace = f"{taken:.0f} | {seen:,} | {seen / taken:,.0f}"
+    return f"| {arm} | {data} | {pace} | {found['quality']} |"
 
 
 def main() -> None:
@@ -104,10 +112,11 @@ def main() -> None:
     }  # fmt: skip
     if options.play:
         play = ARMS[options.play][1]
-        seen = play(theirs.get(play, Path()).absolute(), options.seconds, options.out.absolute())
-        print(seen, file=sys.stderr)
+        found = play(theirs.get(play, Path()).absolute(), options.seconds, options.out.absolute())
+        seen, taken = found if isinstance(found, tuple) else (found, options.seconds)
+        print(seen, taken, file=sys.stderr)
         return
-    lines = ["| | data | images | images/s | quality |", "| --- " * 5 + "|"]
+    lines = ["| | data | seconds | images | images/s | quality |", "| --- " * 6 + "|"]
     for arm in options.arms:
         lines.append(row(arm, options.seconds))
         print(lines[-1], flush=True)

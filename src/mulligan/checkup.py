@@ -90,7 +90,8 @@ def check(data: str | Path, given: Mapping[str, Any] | None = None, timed: bool 
         "plan": {name: asdict(plan.values[name]) for name in SHAPE if name in plan.values},
     }
     if timed:
-        pace = fit(plan, 100.0).images / 100
+        hour = 3600.0
+        pace = fit(plan, hour).images / hour
         facts["images_per_second"], facts["seconds"] = pace, plan["images"] / pace
     return Checkup(facts, remarks(facts), _picture(found), plan)
 

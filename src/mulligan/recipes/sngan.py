@@ -4,8 +4,9 @@ Paper    Miyato et al. 2018, "Spectral Normalization for Generative Adversarial 
          arXiv:1802.05957, algorithm 1; hinge loss of Lim and Ye 2017, arXiv:1705.02894.
 D        mean relu(1 - s(x)) + mean relu(1 + s(G(z)))
 G        -mean s(G(z))
-Departs  a narrower network by default, for CPUs (--width 256 is the paper's for 32 pixels). The
-         vectors of the power iteration also move in the generator's turn, as in the authors' code.
+Departs  narrower networks by default, for CPUs (--width 128 --latent 128 are the paper's for 32
+         pixels). The vectors of the power iteration also move in the generator's turn, as in the
+         authors' code.
 """
 
 from __future__ import annotations
