@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from hypothesis import given
@@ -62,5 +63,10 @@ def test_a_tick_has_the_least_rounds_or_all(images: int, batch: int, least: int)
         return values["tick"]
 
     rounds = -(-images // batch)
-    assert tick(least).value == max(tick(1).value, min(least, rounds))
+    plain, found, asked = tick(1).value, tick(least).value, min(least, rounds)
     assert f"{rounds:,} rounds" in tick(least).reason
+    if least > math.ceil(rounds / 36):
+        assert asked <= found <= min(asked * 11 / 9, rounds)
+        assert -rounds % found / found <= -rounds % asked / asked  # the last tick is no shorter
+    else:
+        assert found == plain

@@ -72,11 +72,13 @@ def settle_tick(values: Values, least: int = 1) -> None:
     if values["tick"].value == AUTO:
         rounds = math.ceil(values["images"].value / values["batch"].value)
         low, high = math.ceil(rounds / (TICKS + 4)), math.ceil(rounds / (TICKS - 4))
+        reason = f"{rounds:,} rounds in about {TICKS} ticks"
+        if least > high:
+            reason = f"{rounds:,} rounds, and a preview costs many"
+            low = min(least, rounds)
+            high = min(low * 11 // 9, rounds)
         # a short last tick would be a mean over a few rounds, and stand out in every curve
         tick = min(range(max(1, low), high + 1), key=lambda length: (-rounds % length) / length)
-        reason = f"{rounds:,} rounds in about {TICKS} ticks"
-        if tick < (longest := min(least, rounds)):
-            tick, reason = longest, f"{rounds:,} rounds, and a preview costs many"
         values["tick"] = Value(tick, "default", reason)
 
 
