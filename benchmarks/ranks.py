@@ -1,9 +1,11 @@
 """Two ranks on two cores against one rank on one core, and what that predicts for many.
 
 A block is a fresh set of processes, each held to a core and a thread of its own: one alone, two at
-once that do not know of each other (what sharing the memory costs), and two ranks over gloo. Each
-plays the same rounds on the same number of images a rank. Efficiency: seconds of one alone over
-seconds of two ranks. Blocks alternate; figures are medians.
+once that do not know of each other (what sharing the memory costs), two ranks as torchrun starts
+them on one machine (they meet over gloo and add in shared memory), and two that leave the sums to
+gloo, as ranks of several machines do. Each plays the same rounds on the same number of images a
+rank. Efficiency: seconds of one alone over seconds of two ranks. Blocks alternate; figures are
+medians.
 
 The model: seconds(n) = compute x sharing + updates x (hops(n) x latency + 2 (n - 1)/n x bytes /
 bandwidth). Latency and bandwidth are those of the same all-reduce, timed by itself in the two
@@ -100,14 +102,18 @@ def _reduce(world: World, numbers: int) -> float:
     return _timed(lambda: world.sum(values), 20)
 
 
-def block(case: str, ranks: int, together: bool) -> Found:
-    """One set of processes; the slowest round of them, and what the first says of the rest."""
+def block(case: str, ranks: int, together: bool, near: bool) -> Found:
+    """One set of processes; the slowest round of them, and what the first says of the rest.
+
+    together: they know of each other. near: and that they are on one machine.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     children = []
     for rank in range(ranks):
         joint = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
+        joint |= {"LOCAL_WORLD_SIZE": str(ranks if near else 1)}
         joint |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         call = [sys.executable, __file__, "--case", case, "--core", str(rank)]
         env = {**os.environ, **(joint if together else {})}
@@ -124,11 +130,12 @@ def predicted(found: Found, ranks: int, latency: float, bandwidth: float) -> flo
 
 def measure(case: str, blocks: int) -> dict[str, Found]:
     """Medians of the blocks of each kind."""
-    kinds = {"alone": (1, False), "beside": (2, False), "ranks": (2, True)}
+    kinds = {"alone": (1, False, False), "beside": (2, False, False)}
+    kinds |= {"ranks": (2, True, True), "gloo": (2, True, False)}
     every: dict[str, list[Found]] = {kind: [] for kind in kinds}
     for _ in range(blocks):
-        for kind, (ranks, together) in kinds.items():
-            every[kind].append(block(case, ranks, together))
+        for kind, how in kinds.items():
+            every[kind].append(block(case, *how))
     return {
         kind: {key: statistics.median(one[key] for one in found) for key in found[0]}
         for kind, found in every.items()
@@ -137,16 +144,18 @@ def measure(case: str, blocks: int) -> dict[str, Found]:
 
 def report(blocks: int) -> list[str]:
     """The lines of the page."""
-    lines = ["| | one alone | two at once | two ranks | efficiency | of two at once | model |"]
-    lines.append("| --- " * 7 + "|")
+    heads = ["", "one alone", "two at once", "two ranks", "efficiency", "of two at once", "model"]
+    heads += ["sums by gloo", "efficiency"]
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for case in CASES:
         found = measure(case, blocks)
-        alone, beside, ranks = (found[kind]["round"] for kind in ("alone", "beside", "ranks"))
+        alone, beside, ranks, gloo = (one["round"] for one in found.values())
         latency = found["ranks"]["small"] / 2
         bandwidth = 4 * LARGE / found["ranks"]["large"]
         model = predicted(found["beside"], 2, latency, bandwidth)
         ms = " | ".join(f"{1000 * value:.1f} ms" for value in (alone, beside, ranks))
         shares = f"**{alone / ranks:.2f}** | {beside / ranks:.2f} | {1000 * model:.1f} ms"
+        shares += f" | {1000 * gloo:.1f} ms | {alone / gloo:.2f}"
         lines.append(f"| {case} | {ms} | {shares} |")
         print(lines[-1], f"{latency * 1e6:.0f} us, {bandwidth / 1e9:.2f} GB/s", flush=True)
     note = f"Predicted efficiency of {LINK['latency'] * 1e6:.0f} microseconds a hop and "

@@ -13,6 +13,7 @@ import torch
 from engine.runner import context
 from helpers import TINY, batch_for, build
 from mulligan.catalogue import load_recipe, recipe_names
+from mulligan.engine.neighbours import MEMORY
 from mulligan.engine.parallel import World, joined
 
 ROUNDS, BATCH = 20, 9  # nine rows over two ranks: four and five
@@ -47,11 +48,13 @@ def play(recipe: str, world: World) -> dict:
     return {"rounds": rounds, "weights": weights, "noise": noise}
 
 
-def rank(recipes: list[str], place: int, port: int, out: Path) -> None:
+def rank(recipes: list[str], place: int, here: int, port: int, out: Path) -> None:
     torch.set_num_threads(1)
     os.environ.update(RANK=str(place), LOCAL_RANK=str(place), WORLD_SIZE="2")
+    os.environ.update(LOCAL_WORLD_SIZE=str(here))
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     with joined() as world:
+        assert (world.near is not None) == (here == 2 and MEMORY.is_dir())
         results = {name: play(name, world) for name in recipes}
     (out / f"{place}.json").write_text(json.dumps(results))
 
@@ -62,12 +65,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def two_ranks(tmp_path_factory):
+@pytest.fixture(scope="module", params=[2, 1], ids=["one machine", "a machine each"])
+def two_ranks(request, tmp_path_factory):
     """Every recipe played by two processes, started once for all."""
     out, port = tmp_path_factory.mktemp("ranks"), free_port()
     children = [
-        context().Process(target=rank, args=(recipe_names(), place, port, out)) for place in (0, 1)
+        context().Process(target=rank, args=(recipe_names(), place, request.param, port, out))
+        for place in (0, 1)
     ]
     for child in children:
         child.start()

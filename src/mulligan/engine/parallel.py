@@ -2,14 +2,14 @@
 
 DistributedDataParallel is not used: it does not support `autograd.grad`, and it is silently wrong
 for a loss that consists of a penalty only. torchrun starts the ranks; one flat all-reduce an
-update.
+update, through shared memory where all ranks are of one machine and the numbers are not on a GPU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,18 +17,23 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from mulligan.places import launched_ranks
+from mulligan.engine.neighbours import Neighbours, meet
+from mulligan.places import launched_ranks, ranks_here
 
 TIMEOUT = timedelta(seconds=300)
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's rank, the number of ranks, and its place on this machine."""
+    """This process's rank, the number of ranks, and its place on this machine.
+
+    near: the other ranks, where all of them are on this machine.
+    """
 
     rank: int = 0
     size: int = 1
     local: int = 0
+    near: Neighbours | None = field(default=None, compare=False, repr=False)
 
     @property
     def leads(self) -> bool:
@@ -44,7 +49,10 @@ class World:
         if self.size == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        dist.all_reduce(flat)
+        if self.near is not None and flat.is_cpu:
+            self.near.sum(flat)
+        else:
+            dist.all_reduce(flat)
         parts = flat.split([tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
@@ -53,6 +61,8 @@ class World:
         """The largest value over the ranks: a stop asked of one rank stops all of them."""
         if self.size == 1:
             return value
+        if self.near is not None:
+            return max(self.near.swap(value))
         box = torch.tensor([value])
         dist.all_reduce(box, op=dist.ReduceOp.MAX)
         return int(box.item())
@@ -83,8 +93,14 @@ def joined() -> Iterator[World]:
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=TIMEOUT)
+    world = World(rank, size, local)
     try:
-        yield World(rank, size, local)
+        if ranks_here() == size:
+            near = meet(rank, size, world.tell, dist.barrier, TIMEOUT.total_seconds())
+            world = replace(world, near=near)
+        yield world
         dist.barrier()  # one that left early was seen to abort, and the launcher then ends all
     finally:
+        if world.near is not None:
+            world.near.close()
         dist.destroy_process_group()
