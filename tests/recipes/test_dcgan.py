@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from helpers import batch_for, build, column, echo_duel
 from mulligan.fields import Image
 from mulligan.networks.dropout import Dropout
-from mulligan.networks.keras import SameConv, SameUp
+from mulligan.networks.keras import SameConv, SameUp, half_turn
 from mulligan.recipe import Recipe
 from mulligan.recipes.dcgan import DCGAN
 
@@ -113,7 +114,8 @@ def test_second_texts_discriminator_normalises_after_the_activation() -> None:
     judge.norms[0].register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
     judge(batch_for(recipe, rows=3)["real"])
     maps = judge.first(batch_for(recipe, rows=3)["real"])
-    torch.testing.assert_close(inputs[0], torch.where(maps > 0, maps, 0.2 * maps))
+    turned = half_turn(torch.where(maps > 0, maps, 0.2 * maps))
+    torch.testing.assert_close(inputs[0], turned)
 
 
 def test_keras_batch_norm_moves_one_percent_towards_the_batch() -> None:
@@ -151,6 +153,34 @@ def test_same_padding_is_one_before_and_two_behind() -> None:
     assert hit == [[12, 12], [12, 13], [13, 12], [13, 13]]
     assert conv(impulse(0, 0, 7)).shape[2:] == (4, 4)
     assert len(conv(impulse(0, 0, 7)).nonzero()) == 4  # odd sides are padded (2, 2)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("size", [(8, 12), (7, 10), (9, 9)])
+def test_turned_images_give_the_turned_maps(
+    size: tuple[int, int], kernel: int, stride: int
+) -> None:
+    torch.manual_seed(0)
+    conv = SameConv(2, 3, kernel, stride)
+    nn.init.normal_(conv.conv.bias)
+    images = torch.randn(2, 2, *size)
+    torch.testing.assert_close(conv.turned(half_turn(images)), half_turn(conv(images)))
+
+
+@pytest.mark.parametrize("preset", ["classic", "classic-bn"])
+@pytest.mark.parametrize("size", [(28, 28), (30, 20)])
+def test_the_classic_discriminator_is_its_layers_in_order(
+    size: tuple[int, int], preset: str
+) -> None:
+    recipe: Any = classic(preset, Image(3, *size))
+    judge = recipe.discriminator.eval()
+    images = torch.randn(4, 3, *size)
+    maps = images
+    for layer, norm in ((judge.first, judge.norms[0]), (judge.second, judge.norms[1])):
+        maps = norm(F.leaky_relu(layer(maps), judge.slope))
+    rows = maps.permute(0, 2, 3, 1).flatten(1)
+    torch.testing.assert_close(judge(images), judge.last(rows)[:, 0])
 
 
 @pytest.mark.parametrize("stride", [1, 2])

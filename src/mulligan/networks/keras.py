@@ -12,6 +12,7 @@ class SameConv(nn.Module):
     """Convolution with Keras's "same" padding: what does not divide evenly goes right and below.
 
     An even side at stride 2 is padded by (1, 2) for a kernel of 5 and by (0, 1) for one of 3.
+    kernel: odd. stride: 1 or 2.
     """
 
     def __init__(self, channels: int, width: int, kernel: int, stride: int) -> None:
@@ -28,6 +29,20 @@ class SameConv(nn.Module):
             pads += [total // 2, total - total // 2]
         maps: Tensor = self.conv(F.pad(images, pads))
         return maps
+
+    def turned(self, images: Tensor) -> Tensor:
+        """The same of images that were turned by half a turn: maps that are turned likewise.
+
+        The wide border lies before then, and the last step does not reach the end of the narrow
+        one: it is the padding that a convolution does itself, and no map is copied into a larger.
+        """
+        weight, bias = half_turn(self.conv.weight), self.conv.bias
+        return F.conv2d(images, weight, bias, stride=self.stride, padding=self.kernel // 2)
+
+
+def half_turn(images: Tensor) -> Tensor:
+    """(..., H, W) with its rows and its columns from the last to the first."""
+    return images.flip(-2, -1)
 
 
 class SameUp(nn.Module):
