@@ -34,6 +34,17 @@ def test_dropped_are_zero_kept_are_scaled_and_gradients_follow(name: str) -> Non
     assert found.dtype == maps.dtype
 
 
+def test_a_slope_has_a_slope_itself() -> None:
+    """A penalty of the gradient sees through it: d/dx (d sum(y^3) / dx)^2 by hand."""
+    maps = torch.randn(50, 40, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(5)
+    found = Dropout(0.5)(maps)
+    (slope,) = torch.autograd.grad((found**3).sum(), maps, create_graph=True)
+    (second,) = torch.autograd.grad((slope**2).sum(), maps)
+    scaled = (found.detach() != 0).double() * 2
+    torch.testing.assert_close(second, 36 * scaled**6 * maps.detach() ** 3)
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.9])
 def test_the_share_and_the_mean_are_right(rate: float) -> None:
     torch.manual_seed(0)
