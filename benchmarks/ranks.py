@@ -12,7 +12,7 @@ bandwidth). Latency and bandwidth are those of the same all-reduce, timed by its
 ranks. hops: 2 log2(n), a tree up and down. Checked against two ranks here; the larger numbers are a
 prediction under the values beside them, not a measurement.
 
-    python benchmarks/ranks.py --blocks 5        Linux; writes docs/results/ranks.md
+    python benchmarks/ranks.py --blocks 3        Linux; writes docs/results/ranks.md
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Ranks of one machine: they add through memory that all of them map, and wait for a message.
 
 Gloo moves what neighbours add through the loopback network, by a thread of its own on each rank's
-core: 3 ms for 300,000 numbers on two cores, where this takes 1 (docs/results/ranks.md).
+core: 3 ms for 300,000 numbers on two cores, where this takes 1. docs/results/ranks.md has a round
+of both.
 """
 
 from __future__ import annotations
