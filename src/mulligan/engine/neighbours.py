@@ -25,14 +25,15 @@ MEMORY = Path("/dev/shm")
 """Where Linux keeps files in memory; elsewhere there are no neighbours."""
 
 CHUNK = 2**21
-"""Bytes that a rank lays down at once: two for each rank fit the 64 MB of a container."""
+"""Bytes that a rank lays down at once: two for each of 16 ranks fit the 64 MB of a container."""
 
 
 @dataclass
 class Neighbours:
     """The other ranks, all on this machine.
 
-    others: a line to each. board: bytes, shape (2, ranks, CHUNK); a rank writes its own row only.
+    others: a line to each. board: uint8 (2, ranks, CHUNK), a rank writes its own rows only.
+    patience: seconds that another rank may keep silent. turn: how often rows were laid down.
     """
 
     rank: int
@@ -59,7 +60,11 @@ class Neighbours:
         return [value, *(int.from_bytes(one, "little", signed=True) for one in heard)]
 
     def sum(self, flat: Tensor) -> None:
-        """Sum a vector over the ranks, in place; in the order of ranks, so all have equal bits."""
+        """Sum a vector over the ranks, in place; in the order of ranks, so all have equal bits.
+
+        flat: (N,) of any type, on the CPU, equally long and of the same type on every rank.
+        Raises as `swap` does.
+        """
         for part in flat.split(CHUNK // flat.element_size()):
             # two halves take turns: who is ahead writes where nobody can be reading still
             half = self.board[self.turn % 2, :, : part.nbytes].view(flat.dtype)
@@ -90,7 +95,8 @@ def meet(
     """The neighbours of this rank; None where the machine has no memory to share with them.
 
     tell: gives every rank the value of the leading one. wait: until all ranks have called it.
-    Nothing is left in the file system, however the ranks end later.
+    patience: seconds that another rank may keep silent later.
+    Nothing is left in the file system, however the ranks end after this.
     """
     folder = tell(_folder(size) if rank == 0 else None)
     if folder is None:

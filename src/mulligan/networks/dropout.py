@@ -44,7 +44,10 @@ class Dropout(nn.Module):
 
 
 class _Kept(torch.autograd.Function):
-    """maps * kept * scale, and its slope, in one pass each: a hundredth of a classic round."""
+    """maps * kept * scale, and its slope, in one pass each: a hundredth of a classic round.
+
+    kept: 0 or 1 for each place, in the type of maps. A slope of the slope is had as well.
+    """
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, kept: Tensor, scale: float) -> Tensor:
