@@ -168,9 +168,13 @@ class Keras:
         """Of a round."""
         assert self.child.stdin is not None
         assert self.child.stdout is not None
-        self.child.stdin.write(f"{kind} {rounds}\n")
-        self.child.stdin.flush()
-        return float(self.child.stdout.readline()) / rounds
+        try:
+            self.child.stdin.write(f"{kind} {rounds}\n")
+            self.child.stdin.flush()
+            return float(self.child.stdout.readline()) / rounds
+        except (BrokenPipeError, ValueError) as reason:
+            told = "Keras has ended; keras_rounds.py, run by hand, says why. It needs tensorflow"
+            raise SystemExit(f"{told} and tf_keras.") from reason
 
 
 @dataclass(frozen=True)
