@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mulligan.places import data_folder
+
 CLASSES = (
     "airplane",
     "automobile",
@@ -81,6 +83,17 @@ def write_zip(out: Path, pictures: Pictures) -> int:
         archive.writestr(zipfile.ZipInfo("dataset.json"), index)
     part.rename(out)
     return len(listed)
+
+
+def cifar10_zip() -> Path:
+    """The lossy copy in MULLIGAN_DATA as a zip, for `mulligan train`; written once."""
+    root, out = data_folder(), Path("runs/campaigns/cifar10-jpeg.zip").absolute()
+    if not out.exists():
+        if root is None:
+            raise SystemExit("set MULLIGAN_DATA to a folder that holds cifar10/train_jpeg.npz")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_zip(out, jpeg_pictures(root / "cifar10"))
+    return out
 
 
 def main() -> None:

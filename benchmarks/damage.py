@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from convert_cifar10 import jpeg_pictures, write_zip
+from convert_cifar10 import cifar10_zip
 from damages import DAMAGES, FIGURES, LEVELS, RESTATED, UNITS, expected
 from mulligan.data.dataset import DataSet
 from mulligan.data.open import open_data
@@ -38,7 +38,6 @@ from mulligan.metrics.intervals import student
 from mulligan.metrics.modes import label_modes
 from mulligan.metrics.moments import Moments
 from mulligan.metrics.score import inception_score
-from mulligan.places import data_folder
 from reporting import hardware, write_page
 
 SETS = {"mnist": "digits", "fashion-mnist": "fashion", "cifar10": "squeezenet"}
@@ -62,13 +61,7 @@ def open_set(name: str) -> tuple[Tensor, Tensor]:
 
 
 def _cifar_copy() -> DataSet:
-    root = data_folder()
-    assert root is not None, "set MULLIGAN_DATA"
-    zipped = Path("runs/campaigns/cifar10-jpeg.zip")
-    if not zipped.exists():
-        zipped.parent.mkdir(parents=True, exist_ok=True)
-        write_zip(zipped, jpeg_pictures(root / "cifar10"))
-    return open_data(str(zipped), size=(32, 32), channels=3)
+    return open_data(str(cifar10_zip()), size=(32, 32), channels=3)
 
 
 def measured(name: str, home: Path, kinds: Iterable[str] = DAMAGES, first: int = 0) -> Table:

@@ -28,10 +28,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from convert_cifar10 import jpeg_pictures, write_zip
+from convert_cifar10 import cifar10_zip
 from mulligan.data.open import open_data
 from mulligan.data.order import Order
-from mulligan.places import data_folder
 from reporting import hardware, write_page
 
 BATCH = 64
@@ -55,13 +54,7 @@ class Files(Dataset[Tensor]):
 
 def make_files(root: Path, count: int, side: int) -> None:
     """Photographs of CIFAR-10, enlarged, with noise so that they are not too easy to decode."""
-    base = data_folder()
-    assert base is not None, "set MULLIGAN_DATA"
-    zipped = Path("runs/campaigns/cifar10-jpeg.zip")
-    if not zipped.exists():
-        zipped.parent.mkdir(parents=True, exist_ok=True)
-        write_zip(zipped, jpeg_pictures(base / "cifar10"))
-    images = open_data(str(zipped), size=(32, 32), channels=3).arrays["real"]
+    images = open_data(str(cifar10_zip()), size=(32, 32), channels=3).arrays["real"]
     draw = np.random.default_rng(0)
     for place in range(count):
         pixels = images[place % len(images)].permute(1, 2, 0).numpy()

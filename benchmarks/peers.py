@@ -39,43 +39,53 @@ from typing import Any
 
 import numpy as np
 
+from convert_cifar10 import cifar10_zip
 from mulligan import evaluate, load, train
 from mulligan.disk import tidy_name
 from mulligan.evaluation.result import Evaluation
-from peers_loops import COUNT, cifar10, keras, mimicry, pytorch_gan
+from peers_loops import COUNT, keras, mimicry, pytorch_gan
 from reporting import hardware, write_page
-
-
-def ours(data: str, seconds: float, out: Path, **options: Any) -> tuple[int, float]:
-    """Images seen and the seconds that it took, start and measuring included."""
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        run = train(data, time=f"{seconds:.0f}s", runs_dir=place, device="cpu", **options)
-        taken = time.monotonic() - begun
-        np.savez(out, images=load(run, checkpoint="last").sample(COUNT, seed=0).images)
-        return int(run.info()["images"]), taken
-
 
 Play = Callable[[Path, float, Path], int | tuple[int, float]]
 """From a folder, seconds and a place for samples to the images seen, with the seconds it took."""
 
-WIDE = {"width": 128, "latent": 128}
+
+def own(data: str, **options: Any) -> Play:
+    """Our training of these data, start and measuring included in the seconds."""
+
+    def played(_: Path, seconds: float, out: Path) -> tuple[int, float]:
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory() as home:
+            asked = {**options, "time": f"{seconds:.0f}s", "runs_dir": home, "device": "cpu"}
+            run = train(place_of(data), **asked)
+            taken = time.monotonic() - begun
+            np.savez(out, images=load(run, checkpoint="last").sample(COUNT, seed=0).images)
+            return int(run.info()["images"]), taken
+
+    return played
+
+
 ARMS: dict[str, tuple[str, Play]] = {
     "PyTorch-GAN, DCGAN": ("mnist", pytorch_gan),
     "TensorFlow's tutorial, DCGAN": ("mnist", keras),
-    "ours, default": ("mnist", lambda _, seconds, out: ours("mnist", seconds, out)),
+    "ours, default": ("mnist", own("mnist")),
     "mimicry, SNGAN": ("cifar10", mimicry),
-    "ours, sngan": ("cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan")),
+    "ours, sngan": ("cifar10", own("cifar10", recipe="sngan")),
     "ours, sngan --width 128 --latent 128": (
-        "cifar10", lambda _, s, out: ours(str(cifar10()), s, out, recipe="sngan", **WIDE)
+        "cifar10", own("cifar10", recipe="sngan", width=128, latent=128)
     ),
+    "ours, default on colours": ("cifar10", own("cifar10")),
 }  # fmt: skip
+
+
+def place_of(data: str) -> str:
+    """What `mulligan train` is given."""
+    return str(cifar10_zip()) if data == "cifar10" else data
 
 
 def figure(data: str, samples: Path) -> str:
     """FD of the samples against the real images, with its interval."""
-    real = str(cifar10()) if data == "cifar10" else data
-    found: Evaluation = evaluate(samples, real, count=COUNT)
+    found: Evaluation = evaluate(samples, place_of(data), count=COUNT)
     fd = next(one for one in found.figures if one.name.startswith(("FD", "FID")))
     return f"{fd.name} {fd.value:.1f} ({fd.low:.1f} to {fd.high:.1f})"
 

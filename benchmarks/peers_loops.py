@@ -23,9 +23,8 @@ import torch.nn.functional as F
 from PIL import Image as Picture
 from torch import Tensor
 
-from convert_cifar10 import jpeg_pictures, write_zip
+from convert_cifar10 import cifar10_zip
 from mulligan.data.open import open_data
-from mulligan.places import data_folder
 
 COUNT, CHUNK = 10_000, 500
 
@@ -134,7 +133,7 @@ def mimicry(folder: Path, seconds: float, out: Path) -> int:
     from torch_mimicry.training.trainer import Trainer
 
     centred = Compose([to_tensor, lambda t: t * 2 - 1])
-    pictures = Pictures(str(cifar10()), centred)
+    pictures = Pictures(str(cifar10_zip()), centred)
     loader = torch.utils.data.DataLoader(pictures, batch_size=64, shuffle=True, num_workers=4)
     judge, maker = sngan.SNGANDiscriminator32(), sngan.SNGANGenerator32()
     adams = [torch.optim.Adam(n.parameters(), 2e-4, betas=(0.0, 0.9)) for n in (judge, maker)]
@@ -164,12 +163,3 @@ def save(images: Tensor, out: Path) -> None:
     """Samples in [-1, 1], (N, C, H, W), as `mulligan evaluate` reads them."""
     values = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     np.savez(out, images=values.permute(0, 2, 3, 1).numpy())
-
-
-def cifar10() -> Path:
-    """The copy of CIFAR-10 in MULLIGAN_DATA, as a zip."""
-    zipped, root = Path("runs/campaigns/cifar10-jpeg.zip").absolute(), data_folder()
-    if not zipped.exists() and root is not None:
-        zipped.parent.mkdir(parents=True, exist_ok=True)
-        write_zip(zipped, jpeg_pictures(root / "cifar10"))
-    return zipped
