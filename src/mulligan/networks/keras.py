@@ -7,6 +7,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mulligan.networks.sub_pixel import doubled, halved, serves, sub_pixel
+
 
 class SameConv(nn.Module):
     """Convolution with Keras's "same" padding: what does not divide evenly goes right and below.
@@ -36,8 +38,10 @@ class SameConv(nn.Module):
         The wide border lies before then, and the last step does not reach the end of the narrow
         one: it is the padding that a convolution does itself, and no map is copied into a larger.
         """
-        weight, bias = half_turn(self.conv.weight), self.conv.bias
-        return F.conv2d(images, weight, bias, stride=self.stride, padding=self.kernel // 2)
+        weight, bias, border = half_turn(self.conv.weight), self.conv.bias, self.kernel // 2
+        if self.stride == 2 and serves(images, self.conv.in_channels):
+            return halved(images, weight, bias, (border, border))
+        return F.conv2d(images, weight, bias, stride=self.stride, padding=border)
 
 
 def half_turn(images: Tensor) -> Tensor:
@@ -63,7 +67,6 @@ class SameUp(nn.Module):
         if self.stride == 1:
             images: Tensor = self.conv(maps)
             return images
-        channels, width = self.conv.weight.shape[:2]
-        padded = F.pad(self.conv.weight, (1, 0, 1, 0)).view(channels, width, 3, 2, 3, 2)
-        small = padded.permute(1, 3, 5, 0, 2, 4).reshape(4 * width, channels, 3, 3).flip(2, 3)
-        return F.pixel_shuffle(F.conv2d(maps, small, padding=1), 2)
+        if serves(maps, 0):
+            return doubled(maps, self.conv.weight, (1, 2))
+        return sub_pixel(maps, self.conv.weight, 1)

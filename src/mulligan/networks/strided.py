@@ -15,6 +15,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mulligan.networks import sub_pixel
 from mulligan.networks.initial import normal
 
 Norm = Literal["batch", "row", "none"]
@@ -84,7 +85,7 @@ class Generator(nn.Module):
             nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=norm == "none")
             for a, b in pairwise(widths)
         )
-        self.last = nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1)
+        self.last = sub_pixel.Up(widths[-1], channels)
         if norm == "batch":
             normal(self)
 
@@ -115,7 +116,7 @@ class Discriminator(nn.Module):
         self.norms = nn.ModuleList()
         for stage, (a, b) in enumerate(pairwise(widths)):
             normed = norm and stage > 0
-            self.down.append(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=not normed))
+            self.down.append(sub_pixel.Down(a, b, bias=not normed))
             self.norms.append(nn.BatchNorm2d(b) if normed else nn.Identity())
         self.last = nn.Linear(widths[-1] * math.prod(self.grid.base), outputs)
         if norm:
