@@ -51,6 +51,12 @@ ARMS: dict[str, dict[str, Any]] = {
     },
     "r3gan on plain, R1 alone, unpaired, beta1 0.5": R1,
     "r3gan on plain, labels": {**PLAIN, "labels": True},
+    "r3gan on plain, labels, lazy 4, rate 1e-3": {
+        **PLAIN, "labels": True, "lazy": 4, "rate": 1e-3
+    },
+    "r3gan on plain, labels, lazy 4, rate 2e-3": {
+        **PLAIN, "labels": True, "lazy": 4, "rate": 2e-3
+    },
     "cgan": CGAN,
     "cgan, rate 1e-3": {**CGAN, "rate": 1e-3},
     "cgan, lazy 4": {**CGAN, "lazy": 4},

@@ -108,7 +108,9 @@ def tell(arm: str, options: argparse.Namespace) -> tuple[float, str]:
         value, words, share = figures(run, data, side)
         cells += [f"{images / 1000:.0f}k", words, f"{share:.2f}"]
         values.append(max(value, 1e-3))
-    return math.prod(values), f"| {arm} | {' | '.join(cells)} |"
+    line = f"| {arm} | {' | '.join(cells)} |"
+    print(line, flush=True)
+    return math.prod(values), line
 
 
 def main() -> None:
@@ -126,7 +128,6 @@ def main() -> None:
         return
     heads = " | ".join(f"{data}: images | KD | spread" for data in USED[options.size])
     lines = [f"| arm | {heads} |", "| --- " * 7 + "|", *(line for _, line in sorted(rows))]
-    print("\n".join(lines))
     out = options.out or Path(f"docs/results/search-{options.size}-pixels.md")
     title = f"The search at {options.size} pixels, {options.seconds:g} seconds"
     write_page(out, title, __doc__ or "", [*lines, "", hardware()])

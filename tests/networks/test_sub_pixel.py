@@ -58,11 +58,13 @@ def test_doubled_is_the_slope_of_the_strided_convolution(
     kernel: int, pads: Pads, rows: int, columns: int
 ) -> None:
     images, maps, weight, _ = parts(kernel, (2 * rows, 2 * columns))
-    for one in (images, maps, weight):
+    bias = torch.randn(2, dtype=torch.float64)
+    for one in (images, maps, weight, bias):
         one.requires_grad_()
     halves = plain(images, weight, None, pads)
     (theirs,) = torch.autograd.grad(halves, images, maps, create_graph=True)
-    ours = doubled(maps, weight, pads)
+    theirs = theirs + bias[:, None, None]
+    ours = doubled(maps, weight, bias, pads)
     torch.testing.assert_close(ours, theirs)
     for mine, other in zip(
         slopes(ours, [maps, weight]), slopes(theirs, [maps, weight]), strict=True

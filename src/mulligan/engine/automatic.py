@@ -18,21 +18,38 @@ FEW = 10_000
 def recipe_for(data: DataSet) -> Value:
     """The recipe that `auto` means for these data.
 
-    With classes cgan is nearest to the data of all after a minute (docs/results/search-60s.md).
-    Without, dcgan and r3gan are as near, but dcgan ended in one picture on tinyhero (a spread of
-    0.11 after 60,000 images) and r3gan keeps the variety of 367 photographs
-    (docs/results/pictures.md). Points: docs/results/points-modes.md.
+    Grey pictures with classes: cgan is nearest of all after a minute (docs/results/search-60s.md).
+    In colour r3gan that is told the classes is as near or nearer
+    (docs/results/search-32-pixels.md). Without classes dcgan and r3gan are as near, but dcgan ended
+    in one picture on tinyhero (a spread of 0.11 after 60,000 images) and r3gan keeps the variety of
+    367 photographs (docs/results/pictures.md). Points: docs/results/points-modes.md.
     """
-    label = data.fields.get("label")
-    if isinstance(data.fields["real"], Points):
+    real, classes = data.fields["real"], helpful_classes(data)
+    if isinstance(real, Points):
         return Value("r3gan", "default", "it finds all modes of points")
-    if isinstance(label, Label) and "only_label" not in data.manifest:
-        classes = len(label.names)
-        if classes > 1 and len(data) >= A_CLASS * classes:
-            return Value(
-                "cgan", "default", f"the data have {classes} classes, which help it to learn"
-            )
-    return Value("r3gan", "default", "it keeps the variety of pictures without classes")
+    if not classes:
+        return Value("r3gan", "default", "it keeps the variety of pictures without classes")
+    if isinstance(real, Image) and real.channels == 1:
+        return Value("cgan", "default", f"the data have {classes} classes, which help it to learn")
+    return Value("r3gan", "default", f"told the {classes} classes, it comes nearest in colour")
+
+
+def helpful_classes(data: DataSet) -> int:
+    """How many classes of pictures there are, where each is large enough to be told; else 0."""
+    label = data.fields.get("label")
+    if not isinstance(label, Label) or "only_label" in data.manifest:
+        return 0
+    count = len(label.names)
+    return count if count > 1 and len(data) >= A_CLASS * count else 0
+
+
+def told(recipe: str, data: DataSet) -> Layer | None:
+    """What `auto` means beside the recipe: that r3gan, whose paper does both, is told classes."""
+    classes = helpful_classes(data)
+    if recipe != "r3gan" or not classes or isinstance(data.fields["real"], Points):
+        return None
+    reason = f"the data have {classes} classes, which help it to learn"
+    return Layer("default", "classes", {"labels": True}, reason)
 
 
 def few(recipe: type[Recipe], data: DataSet) -> Layer | None:

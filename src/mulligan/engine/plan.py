@@ -15,7 +15,7 @@ from mulligan import catalogue
 from mulligan.data.dataset import DataSet
 from mulligan.data.framing import Framing
 from mulligan.engine import transfer
-from mulligan.engine.automatic import few, recipe_for
+from mulligan.engine.automatic import few, recipe_for, told
 from mulligan.engine.checkpoint import Checkpoint
 from mulligan.engine.choose import resolve_options, settle
 from mulligan.engine.fitting import check_fields, check_networks
@@ -183,6 +183,8 @@ def _settings(
 ) -> tuple[Recipe.Settings | None, dict[str, Value]]:
     """The recipe's settings, once what it prefers for these data lies below the preset."""
     if data and not layers.option("preset").value and (wanted := few(recipe, data)):
+        layers.stack.insert(1, wanted)
+    if data and layers.option("recipe").value == AUTO and (wanted := told(name, data)):
         layers.stack.insert(1, wanted)
     preferred = recipe.prefers.get(type(data.fields["real"])) if data else None
     if preferred:

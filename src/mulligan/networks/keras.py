@@ -68,5 +68,5 @@ class SameUp(nn.Module):
             images: Tensor = self.conv(maps)
             return images
         if serves(maps, 0):
-            return doubled(maps, self.conv.weight, (1, 2))
-        return sub_pixel(maps, self.conv.weight, 1)
+            return doubled(maps, self.conv.weight, None, (1, 2))
+        return sub_pixel(maps, self.conv.weight, None, 1)

@@ -49,9 +49,7 @@ class Up(nn.ConvTranspose2d):
         """(N, channels, H, W) to (N, width, 2 H, 2 W)."""
         if not serves(maps, self.out_channels) or output_size is not None:
             return super().forward(maps, output_size)
-        assert self.bias is not None
-        images = doubled(maps, self.weight, (1, 1))
-        return images + self.bias.to(images.dtype)[:, None, None]
+        return doubled(maps, self.weight, self.bias, (1, 1))
 
 
 def serves(images: Tensor, channels: int) -> bool:
@@ -65,17 +63,17 @@ def halved(images: Tensor, weight: Tensor, bias: Tensor | None, pads: Pads) -> T
     return halves
 
 
-def doubled(maps: Tensor, weight: Tensor, pads: Pads) -> Tensor:
-    """Its adjoint, for even sides: (N, M, H, W) and (M, C, k, k) to (N, C, 2 H, 2 W).
+def doubled(maps: Tensor, weight: Tensor, bias: Tensor | None, pads: Pads) -> Tensor:
+    """Its adjoint, for even sides: (N, M, H, W) and (M, C, k, k) to (N, C, 2 H, 2 W), plus (C,).
 
     pads: what `halved` puts around; here that border is cut off.
     """
     size = (2 * maps.shape[2], 2 * maps.shape[3])
-    images: Tensor = _Doubled.apply(*_cast(maps, weight), pads, size)
+    images: Tensor = _Doubled.apply(*_cast(maps, weight, bias), pads, size)
     return images
 
 
-def sub_pixel(maps: Tensor, weight: Tensor, before: int) -> Tensor:
+def sub_pixel(maps: Tensor, weight: Tensor, bias: Tensor | None, before: int) -> Tensor:
     """The same from one convolution and a shuffle. before: the first of the pads.
 
     Pixel 2 i + a is the sum over j in -1, 0, 1 of pixel i + j times weight a + before - 2 j.
@@ -84,7 +82,8 @@ def sub_pixel(maps: Tensor, weight: Tensor, before: int) -> Tensor:
     first = 2 - before
     padded = F.pad(weight, (first, SIDE - side - first) * 2).view(channels, width, 3, 2, 3, 2)
     small = padded.permute(1, 3, 5, 0, 2, 4).reshape(4 * width, channels, 3, 3).flip(2, 3)
-    return F.pixel_shuffle(F.conv2d(maps, small, padding=1), 2)
+    each = None if bias is None else bias.repeat_interleave(4)  # added to pixels, it took as long
+    return F.pixel_shuffle(F.conv2d(maps, small, each, padding=1), 2)
 
 
 class _Halved(torch.autograd.Function):
@@ -102,7 +101,7 @@ class _Halved(torch.autograd.Function):
         images, weight = ctx.saved_tensors
         at_images = at_weight = at_bias = None
         if ctx.needs_input_grad[0]:
-            at_images = _Doubled.apply(slope, weight, ctx.pads, images.shape[2:])
+            at_images = _Doubled.apply(slope, weight, None, ctx.pads, images.shape[2:])
         if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
             wanted = (False, ctx.needs_input_grad[1], ctx.biased)
             _, at_weight, at_bias = _slopes(slope, images, weight, ctx.pads, wanted)
@@ -112,25 +111,32 @@ class _Halved(torch.autograd.Function):
 class _Doubled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, maps: Tensor, weight: Tensor, pads: Pads, size: tuple[int, int]
+        ctx: Any,
+        maps: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        pads: Pads,
+        size: tuple[int, int],
     ) -> Tensor:
         ctx.save_for_backward(maps, weight)
         ctx.pads = pads
         more = [math.ceil(side / 2) - had for side, had in zip(size, maps.shape[2:], strict=True)]
         if any(more):  # an odd side's last pixel, which a map that is not there would begin
             maps = F.pad(maps, (0, more[1], 0, more[0]))
-        return sub_pixel(maps, weight, pads[0])[..., : size[0], : size[1]]
+        return sub_pixel(maps, weight, bias, pads[0])[..., : size[0], : size[1]]
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         maps, weight = ctx.saved_tensors
-        at_maps = at_weight = None
+        at_maps = at_weight = at_bias = None
         if ctx.needs_input_grad[0]:
             at_maps = _Halved.apply(slope, weight, None, ctx.pads)
         if ctx.needs_input_grad[1]:
             wanted = (False, True, False)
             _, at_weight, _ = _slopes(maps, slope, weight, ctx.pads, wanted)
-        return at_maps, at_weight, None, None
+        if ctx.needs_input_grad[2]:
+            at_bias = slope.sum((0, 2, 3))
+        return at_maps, at_weight, at_bias, None, None
 
 
 def _slopes(
