@@ -1,12 +1,12 @@
 """The search for the default recipe in colour: at 32 pixels with classes, at 64 without.
 
 Every arm trains for as many images as it plays in the given time on this machine (measured once,
-alone, and kept). At 32 pixels it is told the classes: of CIFAR-10 (a lossy copy) and of `tinyhero`,
-the four views of 800 characters. At 64 pixels it is not: `tinyhero`, and camvid's street scenes. KD
-is the kernel distance (KID's estimator, through SqueezeNet) to pictures that were not trained on,
-with its 95 % interval; spread is the mean distance between two samples over that between two
-pictures. All else is chosen by `mulligan train`. One seed: an arm must win clearly, or on both
-sets. Best first, by the product of the KDs.
+alone, and kept). At 32 pixels: CIFAR-10 (a lossy copy) and `tinyhero`, the four views of 800
+characters, whose classes cgan, acgan and the arms with labels are told. At 64 pixels: `tinyhero`,
+and camvid's street scenes; nobody is told a class. KD is the kernel distance (KID's estimator,
+through SqueezeNet) to pictures that were not trained on, with its 95 % interval; spread is the mean
+distance between two samples over that between two pictures. All else is chosen by `mulligan train`.
+One seed: an arm must win clearly, or on both sets. Best first, by the product of the KDs.
 
     python benchmarks/search_colour.py --size 64 [ARM ...] --seconds 300     resumable
 

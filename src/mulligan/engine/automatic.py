@@ -19,10 +19,11 @@ def recipe_for(data: DataSet) -> Value:
     """The recipe that `auto` means for these data.
 
     Grey pictures with classes: cgan is nearest of all after a minute (docs/results/search-60s.md).
-    In colour r3gan that is told the classes is as near or nearer
-    (docs/results/search-32-pixels.md). Without classes dcgan and r3gan are as near, but dcgan ended
-    in one picture on tinyhero (a spread of 0.11 after 60,000 images) and r3gan keeps the variety of
-    367 photographs (docs/results/pictures.md). Points: docs/results/points-modes.md.
+    In colour r3gan that is told the classes is as near as cgan on pixel art, and much nearer on
+    photographs (docs/results/search-32-pixels.md). dcgan is nearer still there, but is told no
+    class, and ended in one picture on tinyhero at 64 pixels (docs/results/search-64-pixels.md).
+    Without classes r3gan keeps the variety of 367 photographs (docs/results/pictures.md). Points:
+    docs/results/points-modes.md.
     """
     real, classes = data.fields["real"], helpful_classes(data)
     if isinstance(real, Points):
@@ -31,7 +32,7 @@ def recipe_for(data: DataSet) -> Value:
         return Value("r3gan", "default", "it keeps the variety of pictures without classes")
     if isinstance(real, Image) and real.channels == 1:
         return Value("cgan", "default", f"the data have {classes} classes, which help it to learn")
-    return Value("r3gan", "default", f"told the {classes} classes, it comes nearest in colour")
+    return Value("r3gan", "default", f"it learns colours well, told the {classes} classes")
 
 
 def helpful_classes(data: DataSet) -> int:
