@@ -67,9 +67,14 @@ def test_compiled_equals_eager_and_something_was_compiled(recipe, backend, close
     assert results[1] == pytest.approx(results[0], rel=close, abs=1e-6)
 
 
+STEADY = {"r3gan": {"rate": 3e-4}}
+"""At its own rate r3gan makes ten of a rounding error in a round: two processors part after 20."""
+
+
 def curve(recipe: str) -> list[float]:
     """The sum of all terms in each of 50 rounds on points, in float64."""
     given = {"recipe": recipe, "batch": 32, "images": ROUNDS * 32, "width": 16, "latent": 4}
+    given |= STEADY.get(recipe, {})
     plan = make_plan("2d:ring", {**given, "precision": "float64", "device": "cpu", "held_out": 0})
     job = Job(plan, World())
     sums = []
