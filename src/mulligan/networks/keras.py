@@ -67,6 +67,6 @@ class SameUp(nn.Module):
         if self.stride == 1:
             images: Tensor = self.conv(maps)
             return images
-        if serves(maps, 0):
+        if serves(maps, channels=0):  # kernel 5 gains at any number of channels
             return doubled(maps, self.conv.weight, None, (1, 2))
         return sub_pixel(maps, self.conv.weight, None, 1)

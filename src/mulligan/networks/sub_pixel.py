@@ -58,7 +58,10 @@ def serves(images: Tensor, channels: int) -> bool:
 
 
 def halved(images: Tensor, weight: Tensor, bias: Tensor | None, pads: Pads) -> Tensor:
-    """The convolution of stride 2: (N, C, H, W) and (M, C, k, k) to (N, M, ...). k: at most 5."""
+    """The convolution of stride 2: (N, C, H, W) and (M, C, k, k) to (N, M, ...), plus (M,).
+
+    k: at most 5. pads: rows and columns of zeros around, at most 2 before.
+    """
     halves: Tensor = _Halved.apply(*_cast(images, weight, bias), pads)
     return halves
 
@@ -92,7 +95,7 @@ class _Halved(torch.autograd.Function):
         ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, pads: Pads
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
-        ctx.pads, ctx.biased = pads, bias is not None
+        ctx.pads = pads
         bordered, padding = _bordered(images, pads)
         return F.conv2d(bordered, weight, bias, stride=2, padding=padding)
 
@@ -102,9 +105,9 @@ class _Halved(torch.autograd.Function):
         at_images = at_weight = at_bias = None
         if ctx.needs_input_grad[0]:
             at_images = _Doubled.apply(slope, weight, None, ctx.pads, images.shape[2:])
-        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
-            wanted = (False, ctx.needs_input_grad[1], ctx.biased)
-            _, at_weight, at_bias = _slopes(slope, images, weight, ctx.pads, wanted)
+        wanted = ctx.needs_input_grad[1:3]
+        if any(wanted):
+            at_weight, at_bias = _slopes(slope, images, weight, ctx.pads, wanted)
         return at_images, at_weight, at_bias, None
 
 
@@ -132,23 +135,22 @@ class _Doubled(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             at_maps = _Halved.apply(slope, weight, None, ctx.pads)
         if ctx.needs_input_grad[1]:
-            wanted = (False, True, False)
-            _, at_weight, _ = _slopes(maps, slope, weight, ctx.pads, wanted)
+            at_weight, _ = _slopes(maps, slope, weight, ctx.pads, (True, False))
         if ctx.needs_input_grad[2]:
             at_bias = slope.sum((0, 2, 3))
         return at_maps, at_weight, at_bias, None, None
 
 
 def _slopes(
-    slope: Tensor, images: Tensor, weight: Tensor, pads: Pads, wanted: tuple[bool, bool, bool]
-) -> tuple[Tensor | None, ...]:
-    """Of the convolution of images, from the slope at its maps: at images, weight and bias."""
+    slope: Tensor, images: Tensor, weight: Tensor, pads: Pads, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Of the convolution of images, from the slope at its maps: at weight and bias, as wanted."""
     bordered, padding = _bordered(images, pads)
     grid = ([2, 2], [padding] * 2, [1, 1], False, [0, 0], 1)
-    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
-        slope, bordered, weight, [len(weight)], *grid, wanted
+    _, at_weight, at_bias = torch.ops.aten.convolution_backward(
+        slope, bordered, weight, [len(weight)], *grid, (False, *wanted)
     )
-    return found
+    return at_weight, at_bias
 
 
 def _bordered(images: Tensor, pads: Pads) -> tuple[Tensor, int]:
