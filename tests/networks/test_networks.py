@@ -183,3 +183,14 @@ def test_glorot_is_bounded_by_both_fans() -> None:
     bound = math.sqrt(6 / 100)
     assert 0.95 * bound < layer.weight.abs().max().item() <= bound
     assert (layer.bias == 0).all()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_fully_connected_scores_are_not_rounded_to_bfloat16(outputs: int) -> None:
+    judge = mlp.Discriminator((2,), (16,), outputs=outputs)
+    judge.last.weight.data.zero_()
+    judge.last.bias.data.fill_(1.001)  # bfloat16 has no number between 1 and 1.0078
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores = judge(torch.randn(4, 2))
+    assert scores.dtype == torch.float32
+    assert (scores == torch.tensor(1.001)).all()
