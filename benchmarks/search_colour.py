@@ -45,11 +45,17 @@ ARMS: dict[int, dict[str, dict[str, Any]]] = {
         "cgan, 64 wide": {**CGAN, "width": 64},
         "cgan on compact": {**CGAN, "body": "compact"},
         "cgan on resnet": {**CGAN, "body": "resnet"},
+        "cgan on dcgan": {**CGAN, "body": "dcgan"},
+        "cgan on dcgan, no penalty, rate 5e-4": {
+            **CGAN, "body": "dcgan", "penalty": 0.0, "lazy": 1000, "rate": 5e-4
+        },
         "r3gan": {"recipe": "r3gan"},
         "r3gan, labels": TOLD,
         "r3gan, labels, 48 wide": {**TOLD, "width": 48},
+        "r3gan, labels, on dcgan": {**TOLD, "body": "dcgan"},
         "acgan": {"recipe": "acgan"},
         "dcgan": {"recipe": "dcgan"},
+        "dcgan, 48 wide": {"recipe": "dcgan", "width": 48},
     },
     64: {
         "r3gan": R3GAN,
