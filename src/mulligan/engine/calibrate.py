@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from mulligan.engine.preview import GRID
 from mulligan.engine.rounds import play_round
 from mulligan.engine.watching import watching
 from mulligan.places import launched_ranks
+from mulligan.recipe import Turn
 
 WARM_UP = 0.5  # seconds: the first rounds allocate memory and choose kernels
 MEASURE = 2.0  # seconds
@@ -28,6 +31,10 @@ LEAST_ROUNDS = 5
 HEAVY = 4.0  # seconds: rounds that take so long are not repeated for the measurement's sake
 OVERHEAD = 0.11  # share of the time that ticks take: previews, evaluations, checkpoints, reports
 LOOKING = 0.05  # share of the time that previews alone may take
+LONGEST_CYCLE = 1000  # rounds after which what turns are played is taken to repeat itself
+
+Taken = dict[int, float]
+"""Seconds of rounds, by their numbers."""
 
 
 class Fit(NamedTuple):
@@ -48,9 +55,9 @@ def fit(plan: Plan, seconds: float) -> Fit:
     with own_threads():
         job = scratch(plan)
         taken = _rounds_for(job, WARM_UP)
-        if sum(taken) < HEAVY:
+        if sum(taken.values()) < HEAVY:
             taken = _rounds_for(job, MEASURE)
-        pace = statistics.median(taken)
+        pace = on_average(job.turns, taken, statistics.median)
         look, image = _look(job)
     last = look + (COUNT * image if plan["evaluate_every"] != 0 else 0.0)
     rounds = int((seconds * (1 - OVERHEAD) - last) / pace)
@@ -80,13 +87,35 @@ def scratch(plan: Plan, **settled: Any) -> Job:
     return Job(replace(plan, values={**plan.values, **values}), World())
 
 
-def _rounds_for(job: Job, seconds: float) -> list[float]:
-    """Seconds of each round, for about so long."""
-    taken: list[float] = []
-    while sum(taken) < seconds or (len(taken) < LEAST_ROUNDS and sum(taken) < HEAVY):
-        start = time.perf_counter()
+def _rounds_for(job: Job, seconds: float) -> Taken:
+    """Each round played for about so long."""
+    taken: Taken = {}
+    total = 0.0
+    while total < seconds or (len(taken) < LEAST_ROUNDS and total < HEAVY):
+        number, start = job.counters.round, time.perf_counter()
         play_round(job)
         job.tally.means()  # waits for the device
         job.tally.clear()
-        taken.append(time.perf_counter() - start)
+        taken[number] = time.perf_counter() - start
+        total += taken[number]
     return taken
+
+
+def on_average(turns: list[Turn], taken: Taken, of: Callable[[list[float]], float]) -> float:
+    """Seconds of a round on average, where some turns come every few rounds only.
+
+    Rounds in which the same turns are played are one kind; `of` says what the rounds of a kind
+    take, and each kind counts as often as it comes. A kind that was not played takes what all do.
+    """
+    kinds: dict[tuple[bool, ...], list[float]] = {}
+    for number, seconds in taken.items():
+        kinds.setdefault(_kind(turns, number), []).append(seconds)
+    cycle = min(math.lcm(*(turn.every for turn in turns)), LONGEST_CYCLE)
+    shares = Counter(_kind(turns, number) for number in range(cycle))
+    every = list(taken.values())
+    return sum(share * of(kinds.get(kind, every)) for kind, share in shares.items()) / cycle
+
+
+def _kind(turns: list[Turn], number: int) -> tuple[bool, ...]:
+    """Which turns are played in the round of this number."""
+    return tuple(number % turn.every == 0 for turn in turns)

@@ -13,7 +13,7 @@ from itertools import product
 
 import torch
 
-from mulligan.engine.calibrate import OVERHEAD, scratch
+from mulligan.engine.calibrate import OVERHEAD, Taken, on_average, scratch
 from mulligan.engine.environment import own_threads
 from mulligan.engine.job import Job
 from mulligan.engine.layers import Value
@@ -102,44 +102,46 @@ def has_bfloat16() -> bool:
 
 
 def measure(plan: Plan, every: list[Way]) -> dict[Way, float]:
-    """Seconds of the quickest round of each way, played in turns on scratch copies of the run.
+    """Seconds of a round of each way on average, played in turns on scratch copies of the run.
 
-    The quickest, not the median: what others do on the machine only ever adds. Heavy rounds are
-    played with a part of the batch, and their time is carried on in a straight line.
+    Of each kind of rounds the quickest, not the median: what others do on the machine only ever
+    adds. Heavy rounds are played with a part of the batch, and their time is carried on in a
+    straight line.
     """
     threads = torch.get_num_threads()
     batch = math.ceil(plan["batch"] / launched_ranks()[1])
     part = min(batch, max(LEAST_ROWS, math.ceil(batch / PART)))
     sample = scratch(plan, precision=every[0][0], threads=every[0][1], batch=part)
-    first, second = (_seconds(sample, every[0], spell=0) for _ in range(2))
-    rows = part if min(first, second) * batch / part > MEASURE else batch
+    first, second = (_play(sample, every[0], spell=0) for _ in range(2))
+    quicker = min(*first.values(), *second.values())
+    rows = part if quicker * batch / part > MEASURE else batch
     jobs = {
         name: scratch(plan, precision=name, threads=threads, batch=rows) for name in dict(every)
     }
-    times = dict.fromkeys(every, math.inf)
+    taken: dict[Way, Taken] = {way: {} for way in every}
     begun = time.perf_counter()
     for number in range(1 + MOST_TIMES):
         for way in every:
-            taken = _seconds(jobs[way[0]], way) * batch / rows
+            spell = _play(jobs[way[0]], way)
             if number:  # the first allocates memory and chooses kernels
-                times[way] = min(times[way], taken)
+                taken[way] |= spell
         if number and time.perf_counter() - begun > MEASURE:
             break
-    return times
+    turns = jobs[every[0][0]].turns
+    return {way: on_average(turns, taken[way], min) * batch / rows for way in every}
 
 
-def _seconds(job: Job, way: Way, spell: float = SPELL) -> float:
-    """Of the quickest round among those that a spell holds, on the way's threads; of one at least.
-
-    spell: in seconds.
-    """
-    best = math.inf
+def _play(job: Job, way: Way, spell: float = SPELL) -> Taken:
+    """The rounds that a spell holds, one at least, on the way's threads. spell: in seconds."""
+    taken: Taken = {}
     with own_threads(way[1]):
         begun = now = time.perf_counter()
-        while best == math.inf or now - begun < spell:
+        while not taken or now - begun < spell:
+            number = job.counters.round
             play_round(job)
-            best, now = min(best, time.perf_counter() - now), time.perf_counter()
-    return best
+            before, now = now, time.perf_counter()
+            taken[number] = now - before
+    return taken
 
 
 def quickest(times: dict[Way, float]) -> Way:
