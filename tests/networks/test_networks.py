@@ -185,12 +185,17 @@ def test_glorot_is_bounded_by_both_fans() -> None:
     assert (layer.bias == 0).all()
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_fully_connected_scores_are_not_rounded_to_bfloat16(outputs: int) -> None:
-    judge = mlp.Discriminator((2,), (16,), outputs=outputs)
+def test_fully_connected_scores_are_not_rounded_to_bfloat16() -> None:
+    judge = mlp.Discriminator((2,), (16,))
     judge.last.weight.data.zero_()
     judge.last.bias.data.fill_(1.001)  # bfloat16 has no number between 1 and 1.0078
     with torch.autocast("cpu", dtype=torch.bfloat16):
         scores = judge(torch.randn(4, 2))
     assert scores.dtype == torch.float32
     assert (scores == torch.tensor(1.001)).all()
+
+
+def test_a_fully_connected_score_is_that_of_its_last_layer() -> None:
+    judge = mlp.Discriminator((1, 3, 4), (16,)).double()
+    images = torch.randn(5, 1, 3, 4, dtype=torch.float64)
+    torch.testing.assert_close(judge(images), judge.last(judge.features(images)).squeeze(1))
