@@ -75,6 +75,36 @@ def test_heavy_rounds_are_measured_on_a_part_of_the_batch(budget, rows, monkeypa
     assert times[1] > 2 * times[0]
 
 
+SELDOM = '''
+import time
+from dataclasses import replace
+from mulligan.recipes.gan import GAN
+
+
+class Seldom(GAN):
+    """A GAN whose discriminator waits in every round, and far longer in every second."""
+
+    def turns(self):
+        first, second = super().turns()
+        short = replace(first, loss=lambda batch: self.wait(0.03, batch))
+        return [short, replace(first, loss=lambda batch: self.wait(0.3, batch), every=2), second]
+
+    def wait(self, seconds, batch):
+        time.sleep(seconds)
+        return self.discriminator_loss(batch)
+'''
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_every_way_plays_the_turns_that_come_seldom(tmp_path, monkeypatch):
+    monkeypatch.setattr(quickest, "MEASURE", 3.0)
+    (tmp_path / "seldom.py").write_text(SELDOM)
+    found = plan(recipe=str(tmp_path / "seldom.py"), precision="float32")
+    times = re.findall(r"on \d: ([\d.]+) ms", found.values["threads"].reason)
+    assert len(times) == 2
+    assert all(150 < float(each) < 300 for each in times)  # 30 and 330 in turns
+
+
 @pytest.mark.usefixtures("two_threads")
 def test_points_are_never_rounded_to_eight_bits():
     found = plan(data="2d:ring", recipe="gan")

@@ -112,7 +112,7 @@ def measure(plan: Plan, every: list[Way]) -> dict[Way, float]:
     batch = math.ceil(plan["batch"] / launched_ranks()[1])
     part = min(batch, max(LEAST_ROWS, math.ceil(batch / PART)))
     sample = scratch(plan, precision=every[0][0], threads=every[0][1], batch=part)
-    first, second = (_play(sample, every[0], spell=0) for _ in range(2))
+    first, second = (_play(sample, every[0], number, spell=0) for number in range(2))
     quicker = min(*first.values(), *second.values())
     rows = part if quicker * batch / part > MEASURE else batch
     jobs = {
@@ -122,7 +122,7 @@ def measure(plan: Plan, every: list[Way]) -> dict[Way, float]:
     begun = time.perf_counter()
     for number in range(1 + MOST_TIMES):
         for way in every:
-            spell = _play(jobs[way[0]], way)
+            spell = _play(jobs[way[0]], way, len(taken[way]))
             if number:  # the first allocates memory and chooses kernels
                 taken[way] |= spell
         if number and time.perf_counter() - begun > MEASURE:
@@ -131,9 +131,13 @@ def measure(plan: Plan, every: list[Way]) -> dict[Way, float]:
     return {way: on_average(turns, taken[way], min) * batch / rows for way in every}
 
 
-def _play(job: Job, way: Way, spell: float = SPELL) -> Taken:
-    """The rounds that a spell holds, one at least, on the way's threads. spell: in seconds."""
+def _play(job: Job, way: Way, first: int, spell: float = SPELL) -> Taken:
+    """The rounds that a spell holds, one at least, on the way's threads. spell: in seconds.
+
+    first: their first number. Two ways share a job, and each plays the seldom turns in its turn.
+    """
     taken: Taken = {}
+    job.counters.round = first
     with own_threads(way[1]):
         begun = now = time.perf_counter()
         while not taken or now - begun < spell:
